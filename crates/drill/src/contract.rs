@@ -1,0 +1,169 @@
+//! What was promised: the clauses that the judge holds a run against.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A class of traffic. Each is judged on its own; the contract's figure is the worst class it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Vitals posted by bedside monitors.
+    Ingest,
+    /// Patients, vitals and wards read by clinicians.
+    Read,
+    /// Thresholds written by clinicians: synchronous, to the primary.
+    Admin,
+    /// The live stream: its opening, and each ping over it.
+    Live,
+    /// Static assets, served by the CDN.
+    Static,
+}
+
+impl Class {
+    /// Every class, in the order in which reports list them.
+    pub const ALL: [Self; 5] = [
+        Self::Ingest,
+        Self::Read,
+        Self::Admin,
+        Self::Live,
+        Self::Static,
+    ];
+
+    /// The name used in drill files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Read => "read",
+            Self::Admin => "admin",
+            Self::Live => "live",
+            Self::Static => "static",
+        }
+    }
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A latency percentile under a limit, measured from the due time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyClause {
+    /// Percentile, above 0 and below 100.
+    pub percentile: f64,
+    /// The most that the percentile may be.
+    #[serde(with = "humantime_serde")]
+    pub at_most: Duration,
+}
+
+/// The promises of one drill.
+///
+/// The outage budget of the window is `(100 - availability_percent) % of window`: 17.28 s for
+/// 99.99 % of 48 h. Outages keep their real length in a drill, so they are held against it in real seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Promised share of the window, in percent, above 0 and below 100.
+    pub availability_percent: f64,
+    /// The window that the promise is about.
+    #[serde(with = "humantime_serde", default = "Contract::default_window")]
+    pub window: Duration,
+    /// Classes that the promise covers; all when absent.
+    #[serde(default = "Contract::all_classes")]
+    pub classes: Vec<Class>,
+    /// Latency promises.
+    #[serde(default)]
+    pub latency: Vec<LatencyClause>,
+    /// Most that the topology may cost a month, in US dollars.
+    #[serde(default)]
+    pub monthly_usd: Option<f64>,
+}
+
+impl Contract {
+    fn default_window() -> Duration {
+        Duration::from_secs(48 * 3600)
+    }
+
+    fn all_classes() -> Vec<Class> {
+        Class::ALL.to_vec()
+    }
+
+    /// Seconds of outage that the window allows.
+    pub fn budget(&self) -> Duration {
+        self.window
+            .mul_f64((100.0 - self.availability_percent) / 100.0)
+    }
+
+    /// What is wrong with the numbers, in words that complete "contract: ".
+    pub(crate) fn mistake(&self) -> Option<String> {
+        if !(self.availability_percent > 0.0 && self.availability_percent < 100.0) {
+            return Some(format!(
+                "availability_percent {} is not above 0 and below 100",
+                self.availability_percent
+            ));
+        }
+        if self.classes.is_empty() {
+            return Some("classes names no class".into());
+        }
+        if self.window.is_zero() {
+            return Some("window is zero".into());
+        }
+        if let Some(bad) = self
+            .latency
+            .iter()
+            .find(|clause| !(clause.percentile > 0.0 && clause.percentile < 100.0))
+        {
+            return Some(format!(
+                "latency percentile {} is not above 0 and below 100",
+                bad.percentile
+            ));
+        }
+        self.monthly_usd
+            .filter(|usd| !(*usd > 0.0))
+            .map(|usd| format!("monthly_usd {usd} is not above 0"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budget_of_the_scenario_is_17_28_seconds() {
+        let contract = Contract {
+            availability_percent: 99.99,
+            window: Contract::default_window(),
+            classes: Contract::all_classes(),
+            latency: vec![],
+            monthly_usd: None,
+        };
+        assert!((contract.budget().as_secs_f64() - 17.28).abs() < 1e-6);
+        assert_eq!(contract.mistake(), None);
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_mistakes() {
+        let good = Contract {
+            availability_percent: 99.0,
+            window: Contract::default_window(),
+            classes: Contract::all_classes(),
+            latency: vec![],
+            monthly_usd: None,
+        };
+        for percent in [0.0, 100.0, f64::NAN] {
+            let bad = Contract {
+                availability_percent: percent,
+                ..good.clone()
+            };
+            assert!(bad.mistake().is_some(), "{percent}");
+        }
+        let bad = Contract {
+            monthly_usd: Some(-1.0),
+            ..good
+        };
+        assert!(bad.mistake().is_some());
+    }
+}

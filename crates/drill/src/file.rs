@@ -1,0 +1,205 @@
+//! From the text of a drill file to a validated drill.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use toml::Spanned;
+
+use crate::{Component, Contract, Fault, Target, Traffic};
+
+/// A mistake in a drill file, with the place of it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{file}:{line}: {message}")]
+pub struct DrillError {
+    /// The file as the caller named it.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// What is wrong, and the allowed values where they are few.
+    pub message: String,
+}
+
+/// When an episode may begin and how long recovery may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// Load without a fault before the first episode.
+    #[serde(with = "humantime_serde")]
+    pub warm_up: Duration,
+    /// Full health without a break, demanded before each fault.
+    #[serde(with = "humantime_serde")]
+    pub settle: Duration,
+    /// Longest time from healing to full health; beyond it the run goes on as *unproven*.
+    #[serde(with = "humantime_serde")]
+    pub recover_within: Duration,
+}
+
+/// One fault with its target: from full health, through the fault, back to full health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Unique within the drill.
+    pub name: String,
+    /// Who suffers.
+    pub target: Target,
+    /// What is done.
+    pub fault: Fault,
+    /// Time between the fault and its healing.
+    #[serde(with = "humantime_serde")]
+    pub hold: Duration,
+}
+
+/// A validated drill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drill {
+    /// Name, as in reports.
+    pub name: String,
+    /// One sentence: what is done.
+    pub about: String,
+    /// What a trainee should take home.
+    pub lesson: String,
+    /// Name of the topology: `compose/<topology>.yml`.
+    pub topology: String,
+    /// Source of every random choice.
+    pub seed: u64,
+    /// The load.
+    pub traffic: Traffic,
+    /// When episodes begin.
+    pub pace: Pace,
+    /// The episodes, in order.
+    pub episodes: Vec<Episode>,
+    /// The promises.
+    pub contract: Contract,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrillFile {
+    name: Spanned<String>,
+    about: String,
+    lesson: String,
+    topology: Spanned<String>,
+    seed: u64,
+    traffic: Traffic,
+    pace: Pace,
+    contract: Spanned<Contract>,
+    #[serde(default)]
+    episode: Vec<Spanned<EpisodeFile>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EpisodeFile {
+    name: Spanned<String>,
+    target: Spanned<Target>,
+    fault: Fault,
+    #[serde(with = "humantime_serde")]
+    hold: Duration,
+}
+
+/// Parses and validates the text of a drill file. `topology_members` answers with the service names of a
+/// topology, or with the names of the topologies that exist when there is none of that name.
+///
+/// # Errors
+/// The first mistake, with file and line and the allowed values.
+pub fn parse(
+    file: &str,
+    text: &str,
+    topology_members: impl Fn(&str) -> Result<Vec<String>, Vec<String>>,
+) -> Result<Drill, DrillError> {
+    let fail = |offset: usize, message: String| DrillError {
+        file: file.to_owned(),
+        line: line_of(text, offset),
+        message,
+    };
+    let parsed: DrillFile = toml::from_str(text).map_err(|error| {
+        fail(
+            error.span().map_or(0, |span| span.start),
+            error.message().replace('\n', " "),
+        )
+    })?;
+    if parsed.name.get_ref().is_empty() {
+        return Err(fail(parsed.name.span().start, "name is empty".into()));
+    }
+    let topology = parsed.topology.get_ref();
+    let members = topology_members(topology).map_err(|known| {
+        fail(
+            parsed.topology.span().start,
+            format!("no topology {topology:?}; there are: {}", known.join(", ")),
+        )
+    })?;
+    if let Some(mistake) = parsed.contract.get_ref().mistake() {
+        return Err(fail(
+            parsed.contract.span().start,
+            format!("contract: {mistake}"),
+        ));
+    }
+    let mut seen = BTreeSet::new();
+    let mut episodes = Vec::with_capacity(parsed.episode.len());
+    for episode in parsed.episode {
+        let episode = episode.into_inner();
+        let name = episode.name.get_ref();
+        if !seen.insert(name.clone()) {
+            return Err(fail(
+                episode.name.span().start,
+                format!("a second episode is named {name:?}"),
+            ));
+        }
+        check_target(episode.target.get_ref(), topology, &members)
+            .map_err(|message| fail(episode.target.span().start, message))?;
+        episodes.push(Episode {
+            name: episode.name.into_inner(),
+            target: episode.target.into_inner(),
+            fault: episode.fault,
+            hold: episode.hold,
+        });
+    }
+    Ok(Drill {
+        name: parsed.name.into_inner(),
+        about: parsed.about,
+        lesson: parsed.lesson,
+        topology: parsed.topology.into_inner(),
+        seed: parsed.seed,
+        traffic: parsed.traffic,
+        pace: parsed.pace,
+        episodes,
+        contract: parsed.contract.into_inner(),
+    })
+}
+
+/// Refuses a target that the topology can't offer, so that nothing is started for a plan that can't run.
+fn check_target(target: &Target, topology: &str, members: &[String]) -> Result<(), String> {
+    let of = |component: Component| {
+        let is = |name: &&String| Target::Container((*name).clone()).component() == Some(component);
+        members.iter().filter(is).count()
+    };
+    if target.component() == Some(Component::Instrument) {
+        return Err("instrument is part of the testbed and never a target".into());
+    }
+    match target {
+        Target::Container(name) if !members.contains(name) => Err(format!(
+            "no container {name:?} in topology {topology:?}; there are: {}",
+            members.join(", ")
+        )),
+        Target::Container(name) if target.component().is_none() => Err(format!(
+            "container {name:?} is part of the testbed and never a target"
+        )),
+        Target::Any { count: 0, .. } => Err("count 0 is not at least 1".into()),
+        Target::Any { component, count } if of(*component) < *count => Err(format!(
+            "topology {topology:?} has {} of {component}, fewer than count {count}",
+            of(*component)
+        )),
+        Target::Role(role) if of(role.component()) == 0 => Err(format!(
+            "topology {topology:?} has no {} to be {role}",
+            role.component()
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text[..offset.min(text.len())].matches('\n').count()
+}
+
+#[cfg(test)]
+mod tests;

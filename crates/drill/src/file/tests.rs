@@ -1,0 +1,160 @@
+//! One good file, and each way to spoil it.
+
+use super::*;
+use crate::Role;
+
+const GOOD: &str = r#"
+name = "first"
+about = "Kill one server."
+lesson = "One server less is no outage."
+topology = "ha"
+seed = 7
+
+[traffic]
+baseline_users = 500
+peak_users = 1450
+span = "48h"
+speed = 288.0
+
+[pace]
+warm_up = "10s"
+settle = "3s"
+recover_within = "60s"
+
+[contract]
+availability_percent = 99.99
+latency = [{ percentile = 95.0, at_most = "100ms" }]
+monthly_usd = 600.0
+
+[[episode]]
+name = "server"
+target.any = { component = "api" }
+fault.kill = {}
+hold = "12s"
+
+[[episode]]
+name = "primary"
+target.role = "postgres-primary"
+fault.pause = {}
+hold = "25s"
+"#;
+
+fn members(topology: &str) -> Result<Vec<String>, Vec<String>> {
+    let known = ["api-1", "api-2", "postgres-1", "observer"];
+    match topology {
+        "ha" => Ok(known.map(String::from).to_vec()),
+        _ => Err(vec!["ha".into(), "single".into()]),
+    }
+}
+
+fn check(replace: &str, with: &str, expected: &str) {
+    assert!(GOOD.contains(replace), "nothing to replace: {replace}");
+    let text = GOOD.replacen(replace, with, 1);
+    let error = parse("x.toml", &text, members).expect_err(with).to_string();
+    assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+}
+
+#[test]
+fn a_good_file_parses() {
+    let drill = parse("x.toml", GOOD, members).unwrap();
+    assert_eq!(drill.episodes.len(), 2);
+    assert_eq!(
+        drill.episodes[1].target,
+        Target::Role(Role::PostgresPrimary)
+    );
+    assert_eq!(drill.contract.classes.len(), 5);
+}
+
+#[test]
+fn a_typo_in_a_key_names_line_and_allowed_keys() {
+    check(
+        "settle =",
+        "setle =",
+        "x.toml:16: unknown field `setle`, expected one of `warm_up`, `settle`",
+    );
+}
+
+#[test]
+fn a_typo_in_a_fault_names_the_allowed_faults() {
+    check(
+        "fault.kill = {}",
+        "fault.kil = {}",
+        "expected one of `kill`, `stop`, `restart`, `pause`",
+    );
+    check(
+        "fault.kill = {}",
+        "fault.kill = { singal = \"TERM\" }",
+        "x.toml:27: unexpected keys in table: singal, available keys: signal",
+    );
+}
+
+#[test]
+fn an_unknown_component_or_role_names_the_allowed_ones() {
+    check(
+        "component = \"api\"",
+        "component = \"apii\"",
+        "x.toml:26: unknown variant `apii`, expected one of `api`, `ws`",
+    );
+    check(
+        "\"postgres-primary\"",
+        "\"primary\"",
+        "expected one of `postgres-primary`",
+    );
+}
+
+#[test]
+fn a_target_that_the_topology_lacks_is_refused() {
+    check(
+        "any = { component = \"api\" }",
+        "any = { component = \"redis\" }",
+        "x.toml:26: topology \"ha\" has 0 of redis",
+    );
+    check(
+        "any = { component = \"api\" }",
+        "container = \"api-9\"",
+        "no container \"api-9\" in topology \"ha\"; there are: api-1, api-2",
+    );
+    check(
+        "any = { component = \"api\" }",
+        "container = \"observer\"",
+        "never a target",
+    );
+    check(
+        "\"postgres-primary\"",
+        "\"redis-master\"",
+        "has no redis to be redis-master",
+    );
+}
+
+#[test]
+fn a_negative_duration_is_refused_with_its_line() {
+    check("hold = \"12s\"", "hold = \"-12s\"", "x.toml:28: ");
+}
+
+#[test]
+fn an_unknown_topology_names_those_that_exist() {
+    check(
+        "topology = \"ha\"",
+        "topology = \"hha\"",
+        "x.toml:5: no topology \"hha\"; there are: ha, single",
+    );
+}
+
+#[test]
+fn bad_numbers_are_refused_with_their_place() {
+    check(
+        "99.99",
+        "100.0",
+        "availability_percent 100 is not above 0 and below 100",
+    );
+    check(
+        "speed = 288.0",
+        "speed = 0.0",
+        "speed 0 is not within 1 to 100000",
+    );
+    check(
+        "name = \"primary\"",
+        "name = \"server\"",
+        "x.toml:31: a second episode is named \"server\"",
+    );
+}

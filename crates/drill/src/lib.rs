@@ -1,0 +1,18 @@
+//! A drill: what is raised, what load crosses it, what breaks, and what was promised.
+//!
+//! This crate parses and validates a drill file into a value that can't be wrong. It is pure: no clock,
+//! no network, no runtime. Everything random is drawn from the drill's seed, so that a plan can be replayed.
+
+mod contract;
+mod draw;
+mod fault;
+mod file;
+mod target;
+mod traffic;
+
+pub use contract::{Class, Contract, LatencyClause};
+pub use draw::{derive_seed, pick};
+pub use fault::{Fault, Signal};
+pub use file::{Drill, DrillError, Episode, Pace, parse};
+pub use target::{Component, Role, Target};
+pub use traffic::{Traffic, TrafficError};

@@ -1,0 +1,197 @@
+//! Everything that is observed apart from the arrivals.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use drill::{Component, Drill, Role};
+use serde::{Deserialize, Serialize};
+
+use crate::{MemberHealth, Sighting};
+
+/// Nanoseconds since the run's start: the one clock of a timeline.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Offset(pub u64);
+
+impl Offset {
+    /// Time since the run's start.
+    pub fn as_duration(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+
+    /// Time since `earlier`, zero when that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Seconds since the run's start.
+    pub fn as_secs_f64(self) -> f64 {
+        self.as_duration().as_secs_f64()
+    }
+}
+
+impl From<Duration> for Offset {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// What must be known to judge a run or to repeat it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Version of the format, [`crate::FORMAT`].
+    pub format: u32,
+    /// The run's id.
+    pub run: String,
+    /// Wall time of the run's start, RFC 3339.
+    pub started_at: String,
+    /// The drill as it was run.
+    pub drill: Drill,
+    /// Compose project.
+    pub project: String,
+    /// Engine version, API version, kernel, cores and memory, in words.
+    pub machine: BTreeMap<String, String>,
+    /// The bill: one line per price row.
+    pub bill: Vec<BillLine>,
+}
+
+/// One line of the bill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BillLine {
+    /// Row of the price list.
+    pub row: String,
+    /// What one unit is.
+    pub title: String,
+    /// Units.
+    pub count: u32,
+    /// US dollars a month for one unit.
+    pub unit_usd: f64,
+}
+
+/// One line of the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was observed.
+    pub at: Offset,
+    /// What was observed.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What was observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// First entry.
+    Started(Box<Header>),
+    /// The load began; arrivals count from here.
+    LoadStarted,
+    /// The load ended by itself.
+    LoadEnded {
+        /// Arrivals recorded.
+        arrivals: u64,
+    },
+    /// An episode began: full health was held for the settle time.
+    EpisodeStarted {
+        /// Position in the drill, from 0.
+        episode: usize,
+    },
+    /// A fault is about to be applied; its undo is on disk.
+    FaultRequested {
+        /// Position in the drill, from 0.
+        episode: usize,
+        /// Names of the members that suffer.
+        members: Vec<String>,
+        /// Roles they played at that moment.
+        roles: Vec<Role>,
+    },
+    /// The engine has answered that the fault is applied.
+    FaultApplied {
+        /// Position in the drill, from 0.
+        episode: usize,
+    },
+    /// The fault's effect was read back from the engine's own state.
+    FaultProven {
+        /// Position in the drill, from 0.
+        episode: usize,
+        /// What was seen.
+        seen: String,
+    },
+    /// The fault could not be applied or had no effect.
+    FaultFailed {
+        /// Position in the drill, from 0.
+        episode: usize,
+        /// Why.
+        reason: String,
+    },
+    /// Healing began.
+    HealRequested {
+        /// Position in the drill, from 0.
+        episode: usize,
+    },
+    /// The undo is done.
+    Healed {
+        /// Position in the drill, from 0.
+        episode: usize,
+    },
+    /// Full health is back: redundancy is restored.
+    EpisodeEnded {
+        /// Position in the drill, from 0.
+        episode: usize,
+    },
+    /// The episode did not run, or did not end in full health in time.
+    EpisodeFailed {
+        /// Position in the drill, from 0.
+        episode: usize,
+        /// Why.
+        reason: String,
+    },
+    /// The engine reported something about a member: start, die, kill, pause, unpause, oom.
+    Engine {
+        /// Member.
+        member: String,
+        /// The engine's word.
+        action: String,
+    },
+    /// The observer saw a member change: healthy or not, role, detail.
+    Member(MemberHealth),
+    /// A component's own counter, as read; it falls back to 0 when its process restarts.
+    Counter {
+        /// Member.
+        member: String,
+        /// Component of the member.
+        component: Component,
+        /// What is counted, such as `requests` or `cache_hits`.
+        counter: String,
+        /// Value.
+        value: f64,
+    },
+    /// The observer itself lost sight: what it reports is incomplete from here on.
+    ObserverLost {
+        /// Why.
+        reason: String,
+    },
+    /// The run was interrupted and healed.
+    Interrupted,
+    /// Last entry of a run that came to its end.
+    Finished,
+}
+
+impl From<Sighting> for Event {
+    fn from(sighting: Sighting) -> Self {
+        match sighting {
+            Sighting::Member(health) => Self::Member(health),
+            Sighting::Counter {
+                member,
+                component,
+                counter,
+                value,
+            } => Self::Counter {
+                member,
+                component,
+                counter,
+                value,
+            },
+        }
+    }
+}

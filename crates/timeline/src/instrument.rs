@@ -1,0 +1,86 @@
+//! What the controller and its instruments say to each other.
+
+use std::time::Duration;
+
+use drill::{Component, Role, Traffic};
+use serde::{Deserialize, Serialize};
+
+/// `host:port`.
+pub type Address = String;
+
+/// What the load generator is asked to do: the body of `POST /drive`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadPlan {
+    /// Source of every random choice.
+    pub seed: u64,
+    /// The run's start on the generator's wall clock, in nanoseconds since the Unix epoch: zero of every offset.
+    pub zero_unix_ns: u64,
+    /// Offset at which the load begins, in nanoseconds after zero.
+    pub begin_ns: u64,
+    /// Curve and behaviour of the users.
+    pub traffic: Traffic,
+    /// How long the load lasts.
+    pub duration: Duration,
+    /// The platform's virtual address.
+    pub vip: Address,
+    /// The CDN's addresses; a client falls back to the next when one can't be reached.
+    pub cdn: Vec<Address>,
+}
+
+/// A member that the observer watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Service name, such as `api-1`.
+    pub name: String,
+    /// Component.
+    pub component: Component,
+    /// IPv4 address on a network that the observer shares.
+    pub address: String,
+}
+
+/// What the observer is asked to watch: the body of `POST /watch`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchList {
+    /// Everyone to watch.
+    pub members: Vec<Watched>,
+    /// The virtual address, as an IPv4 address of a network that the observer shares.
+    pub vip: String,
+    /// Password of the stores and the broker.
+    pub password: String,
+    /// Time between two looks at each member.
+    pub every: Duration,
+}
+
+/// How a member is, by its own interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberHealth {
+    /// Service name.
+    pub member: String,
+    /// Component.
+    pub component: Component,
+    /// Whether it is as it must be for full health, its part in the cluster included.
+    pub healthy: bool,
+    /// Roles it says it plays.
+    pub roles: Vec<Role>,
+    /// Why it is not healthy, or what it is.
+    pub detail: String,
+}
+
+/// One line of the observer's answer. A member's health is sent when it is first seen and at each change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "sighting", rename_all = "kebab-case")]
+pub enum Sighting {
+    /// A member's health is new or has changed.
+    Member(MemberHealth),
+    /// A component's own counter.
+    Counter {
+        /// Service name.
+        member: String,
+        /// Component.
+        component: Component,
+        /// What is counted.
+        counter: String,
+        /// Value.
+        value: f64,
+    },
+}

@@ -1,0 +1,17 @@
+//! What was observed in a run, when, and how it is stored.
+//!
+//! Two files make a timeline: `timeline.jsonl`, one [`Entry`] a line, and `arrivals.bin`, one fixed-width
+//! [`Arrival`] per request of every user. Both are append-only and on one clock: nanoseconds since the
+//! run's start. This crate is pure; it takes readers and writers.
+
+mod arrival;
+mod event;
+mod instrument;
+mod store;
+
+pub use arrival::{
+    Arrival, ArrivalError, Arrivals, FOOTER_USER, HEADER, NEVER, Outcome, RECORD_BYTES,
+};
+pub use event::{BillLine, Entry, Event, Header, Offset};
+pub use instrument::{Address, LoadPlan, MemberHealth, Sighting, WatchList, Watched};
+pub use store::{FORMAT, StoreError, read_entries, write_entry};
