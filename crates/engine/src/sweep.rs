@@ -1,0 +1,268 @@
+//! Finding and removing whole projects: what earlier runs left, and what this one raised.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    time::Duration,
+};
+
+use bollard::{
+    models::ContainerSummary,
+    query_parameters::{
+        ListNetworksOptions, ListVolumesOptions, RemoveContainerOptionsBuilder,
+        RemoveVolumeOptionsBuilder,
+    },
+};
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use crate::{Docker, EngineError, PROJECT_LABEL, PROJECT_PREFIX, RUN_LABEL, label};
+
+/// How long the removal of one kind of thing may take in all: thirty containers take some seconds.
+const REMOVAL: Duration = Duration::from_secs(90);
+
+/// Time between two attempts. A network stays busy for a moment after its last container is gone.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// A project of ours that is on the engine, whole or in remains.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Project {
+    /// Name.
+    pub name: String,
+    /// The run it was raised for, by the label `gameday.run`; `None` when no container of it is left.
+    pub run: Option<String>,
+}
+
+/// How much was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Containers.
+    pub containers: usize,
+    /// Networks.
+    pub networks: usize,
+    /// Named volumes.
+    pub volumes: usize,
+}
+
+/// Finds and removes whole projects.
+pub trait Sweep {
+    /// Every project that is ours: with a container labelled `gameday.run`, running or not, or named
+    /// `gameday-…` with nothing left but networks or volumes. Sorted by name.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    fn projects(&self) -> impl Future<Output = Result<Vec<Project>, EngineError>> + Send;
+
+    /// Removes the containers of a project with their anonymous volumes, then its networks and its named
+    /// volumes, and nothing that lacks the project's label. Nothing to remove is success.
+    ///
+    /// # Errors
+    /// When a container of the project lacks the label `gameday.run` (nothing is removed then), or when
+    /// something is still there after 90 s.
+    fn remove_project(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Removed, EngineError>> + Send;
+
+    /// Every IPv4 and IPv6 subnet that a network on the engine uses, such as `10.90.1.0/24`.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    fn subnets(&self) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
+}
+
+impl Sweep for Docker {
+    async fn projects(&self) -> Result<Vec<Project>, EngineError> {
+        let containers = self.containers(PROJECT_LABEL).await?;
+        let mut remains = self.labelled(Kind::Network, PROJECT_LABEL).await?;
+        remains.extend(self.labelled(Kind::Volume, PROJECT_LABEL).await?);
+        Ok(ours(
+            &containers,
+            remains.into_iter().map(|found| found.project),
+        ))
+    }
+
+    async fn remove_project(&self, name: &str) -> Result<Removed, EngineError> {
+        let filter = format!("{PROJECT_LABEL}={name}");
+        for container in self.containers(&filter).await? {
+            if container
+                .labels
+                .is_none_or(|labels| !labels.contains_key(RUN_LABEL))
+            {
+                return Err(EngineError::NotOurs {
+                    project: name.to_owned(),
+                    container: container.id.unwrap_or_default(),
+                });
+            }
+        }
+        Ok(Removed {
+            containers: self.remove_all(Kind::Container, &filter).await?,
+            networks: self.remove_all(Kind::Network, &filter).await?,
+            volumes: self.remove_all(Kind::Volume, &filter).await?,
+        })
+    }
+
+    async fn subnets(&self) -> Result<Vec<String>, EngineError> {
+        let networks = self.client.list_networks(None::<ListNetworksOptions>).await;
+        let networks = networks.map_err(EngineError::refused("list", "networks"))?;
+        let configs = networks
+            .into_iter()
+            .filter_map(|network| network.ipam?.config)
+            .flatten();
+        let subnets: BTreeSet<_> = configs.filter_map(|config| config.subnet).collect();
+        Ok(subnets.into_iter().collect())
+    }
+}
+
+/// Which projects are ours, given every container of any project and the projects of every network and volume.
+fn ours(containers: &[ContainerSummary], remains: impl Iterator<Item = String>) -> Vec<Project> {
+    let mut runs: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for labels in containers
+        .iter()
+        .filter_map(|container| container.labels.as_ref())
+    {
+        if let Some(project) = labels.get(PROJECT_LABEL) {
+            let run = labels.get(RUN_LABEL).cloned();
+            let known = runs.entry(project.clone()).or_default();
+            *known = known.take().or(run);
+        }
+    }
+    let with_containers: BTreeSet<String> = runs.keys().cloned().collect();
+    runs.retain(|_, run| run.is_some());
+    let remains =
+        remains.filter(|name| name.starts_with(PROJECT_PREFIX) && !with_containers.contains(name));
+    runs.extend(remains.map(|name| (name, None)));
+    runs.into_iter()
+        .map(|(name, run)| Project { name, run })
+        .collect()
+}
+
+/// What a project consists of.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Container,
+    Network,
+    Volume,
+}
+
+/// Something that carries a project's label.
+struct Found {
+    id: String,
+    project: String,
+}
+
+impl Docker {
+    /// Removes everything of a kind with the label; returns how much that was. Whether it is gone is
+    /// decided by looking again, so something that vanishes in between is no failure.
+    async fn remove_all(&self, kind: Kind, filter: &str) -> Result<usize, EngineError> {
+        let deadline = Instant::now() + REMOVAL;
+        let mut most = 0;
+        loop {
+            let left = self.labelled(kind, filter).await?;
+            if left.is_empty() {
+                return Ok(most);
+            }
+            most = most.max(left.len());
+            let answers = join_all(left.iter().map(|found| self.remove(kind, &found.id))).await;
+            if let Some(error) = answers.into_iter().find_map(Result::err) {
+                if Instant::now() >= deadline {
+                    return Err(error);
+                }
+                sleep(AGAIN).await;
+            }
+        }
+    }
+
+    async fn labelled(&self, kind: Kind, text: &str) -> Result<Vec<Found>, EngineError> {
+        let found = |id: Option<String>, labels: Option<&std::collections::HashMap<_, _>>| {
+            let project = labels?.get(PROJECT_LABEL).cloned()?;
+            Some(Found { id: id?, project })
+        };
+        let all = match kind {
+            Kind::Container => {
+                let all = self.containers(text).await?;
+                all.into_iter()
+                    .filter_map(|c| found(c.id, c.labels.as_ref()))
+                    .collect()
+            }
+            Kind::Network => {
+                let options = ListNetworksOptions {
+                    filters: label(text),
+                };
+                let all = self.client.list_networks(Some(options)).await;
+                let all = all.map_err(EngineError::refused("list networks with", text))?;
+                all.into_iter()
+                    .filter_map(|n| found(n.id, n.labels.as_ref()))
+                    .collect()
+            }
+            Kind::Volume => {
+                let options = ListVolumesOptions {
+                    filters: label(text),
+                };
+                let all = self.client.list_volumes(Some(options)).await;
+                let all = all.map_err(EngineError::refused("list volumes with", text))?;
+                let all = all.volumes.unwrap_or_default().into_iter();
+                all.filter_map(|v| found(Some(v.name), Some(&v.labels)))
+                    .collect()
+            }
+        };
+        Ok(all)
+    }
+
+    async fn remove(&self, kind: Kind, id: &str) -> Result<(), EngineError> {
+        match kind {
+            Kind::Container => {
+                let options = RemoveContainerOptionsBuilder::default()
+                    .force(true)
+                    .v(true)
+                    .build();
+                let answer = self.client.remove_container(id, Some(options)).await;
+                answer.map_err(EngineError::refused("remove container", id))
+            }
+            Kind::Network => {
+                let answer = self.client.remove_network(id).await;
+                answer.map_err(EngineError::refused("remove network", id))
+            }
+            Kind::Volume => {
+                let options = RemoveVolumeOptionsBuilder::default().build();
+                let answer = self.client.remove_volume(id, Some(options)).await;
+                answer.map_err(EngineError::refused("remove volume", id))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(labels: &[(&str, &str)]) -> ContainerSummary {
+        let labels = labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        ContainerSummary {
+            labels: Some(labels.collect()),
+            ..ContainerSummary::default()
+        }
+    }
+
+    fn names(containers: &[ContainerSummary], remains: &[&str]) -> Vec<String> {
+        let remains = remains.iter().map(|name| (*name).to_owned());
+        let all = ours(containers, remains).into_iter();
+        all.map(|project| format!("{}:{}", project.name, project.run.unwrap_or_default()))
+            .collect()
+    }
+
+    #[test]
+    fn the_run_label_makes_a_project_ours_whatever_its_name() {
+        let labelled = container(&[(PROJECT_LABEL, "mine"), (RUN_LABEL, "by-hand")]);
+        assert_eq!(names(&[labelled], &["mine"]), ["mine:by-hand"]);
+    }
+
+    #[test]
+    fn remains_are_ours_only_by_name_and_without_containers() {
+        let foreign = container(&[(PROJECT_LABEL, "gameday-shop")]);
+        let remains = ["gameday-9", "shop", "gameday-shop"];
+        assert_eq!(names(&[foreign], &remains), ["gameday-9:"]);
+    }
+}
