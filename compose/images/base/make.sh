@@ -19,12 +19,16 @@ for pattern in $excludes; do
 done
 set -- "$@" 'path-include=/usr/share/doc/*/copyright'
 
+# Packages must not start their daemons while an image is built; official Debian images carry the same file.
+policy='echo "#!/bin/sh" >"$1/usr/sbin/policy-rc.d"; echo "exit 101" >>"$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
+
 if command -v mmdebstrap >/dev/null; then
     for option; do
         set -- "$@" "--dpkgopt=$option"
         shift
     done
-    exec mmdebstrap --variant=minbase --format=tar --aptopt='Acquire::Languages "none"' "$@" "$suite"
+    exec mmdebstrap --variant=minbase --format=tar --aptopt='Acquire::Languages "none"' \
+        --customize-hook="$policy" "$@" "$suite"
 fi
 
 if ! command -v debootstrap >/dev/null; then
@@ -37,6 +41,7 @@ trap 'rm -rf "$root"' EXIT
 debootstrap --variant=minbase "$suite" "$root" >&2
 printf '%s\n' "$@" >"$root/etc/dpkg/dpkg.cfg.d/slim"
 echo 'Acquire::Languages "none";' >"$root/etc/apt/apt.conf.d/slim"
+sh -c "$policy" policy "$root"
 set +f
 find "$root/usr/share/doc" -type f ! -name copyright -delete
 rm -rf "$root"/usr/share/man/* "$root"/usr/share/info/* "$root"/usr/share/locale/* "$root"/usr/share/lintian/* \

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Writes keepalived.conf for this member, keeps keepalived running beside HAProxy, and becomes HAProxy.
+#
+# The virtual address exists on each of the three networks as an instance of its own: a member that is cut off
+# from one network loses the address there and keeps serving the others.
+set -eu
+
+device_of() {
+    ip -o -4 address show to "$1/32" | awk '{ print $2; exit }'
+}
+
+instance() { # name, virtual router id, network prefix
+    device=$(device_of "$3.$OCTET")
+    cat <<CONF
+vrrp_instance $1 {
+    state BACKUP
+    nopreempt
+    timer_expired_backup
+    interface $device
+    virtual_router_id $2
+    priority $PRIORITY
+    advert_int 0.2
+    unicast_src_ip $3.$OCTET
+    unicast_peer {
+        $3.$PEER_OCTET
+    }
+    virtual_ipaddress {
+        $3.100/24 dev $device
+    }
+    track_script {
+        haproxy
+    }
+}
+CONF
+}
+
+{
+    cat <<CONF
+global_defs {
+    router_id $NAME
+    vrrp_version 3
+    # A paused holder that resumes, and neighbours that missed the first announcement.
+    vrrp_garp_master_delay 1
+    vrrp_garp_master_refresh 2
+    script_user root
+    enable_script_security
+    dynamic_interfaces allow_if_changes
+}
+vrrp_script haproxy {
+    script /usr/local/bin/haproxy-answers.sh
+    interval 0.2
+    timeout 0.2
+    fall 2
+    rise 2
+}
+CONF
+    instance edge 51 "$EDGE"
+    instance app 52 "$APP"
+    instance data 53 "$DATA"
+} >/etc/keepalived/keepalived.conf
+
+while :; do
+    keepalived --vrrp --dont-fork --log-console --log-detail || true
+    sleep 0.2
+done &
+
+exec haproxy -W -db -f /etc/haproxy/haproxy.cfg

@@ -1,0 +1,118 @@
+vcl 4.1;
+
+import directors;
+import std;
+
+# The gateway itself answers /healthz, so a probe covers HAProxy and a gateway. Sick after about a second.
+probe gateway {
+    .url = "/healthz";
+    .interval = 0.5s;
+    .timeout = 0.3s;
+    .window = 3;
+    .threshold = 2;
+    .initial = 2;
+}
+
+# Both HAProxies by their own addresses, not the virtual one: a move of that is then invisible behind the CDN.
+backend haproxy_1 {
+    .host = "@EDGE@.11";
+    .port = "80";
+    .probe = gateway;
+    .connect_timeout = 0.1s;
+    .first_byte_timeout = 0.5s;
+    .between_bytes_timeout = 0.5s;
+}
+backend haproxy_2 {                   # ha
+    .host = "@EDGE@.12";              # ha
+    .port = "80";                     # ha
+    .probe = gateway;                 # ha
+    .connect_timeout = 0.1s;          # ha
+    .first_byte_timeout = 0.5s;       # ha
+    .between_bytes_timeout = 0.5s;    # ha
+}                                     # ha
+
+sub vcl_init {
+    new origin = directors.round_robin();
+    origin.add_backend(haproxy_1);
+    origin.add_backend(haproxy_2);    # ha
+}
+
+sub vcl_recv {
+    if (req.url == "/varnish-health") {
+        return (synth(200, "health"));
+    }
+    set req.backend_hint = origin.backend();
+
+    # Healthy: serve stale for ten seconds while one fetch runs. Sick, or the fetch failed: for an hour.
+    if (req.restarts == 0 && std.healthy(req.backend_hint)) {
+        set req.grace = 10s;
+    } else {
+        set req.grace = 1h;
+    }
+
+    if (req.http.Upgrade ~ "(?i)websocket") {
+        return (pipe);
+    }
+    if (req.method != "GET" && req.method != "HEAD") {
+        return (pass);
+    }
+}
+
+sub vcl_pipe {
+    set bereq.http.Upgrade = req.http.Upgrade;
+    set bereq.http.Connection = req.http.Connection;
+}
+
+sub vcl_backend_response {
+    if (beresp.status >= 500) {
+        if (bereq.is_bgfetch) {
+            # The stale copy is better than the error.
+            return (abandon);
+        }
+        if (bereq.retries == 0 && (bereq.method == "GET" || bereq.method == "HEAD")) {
+            return (retry);
+        }
+        set beresp.uncacheable = true;
+        set beresp.ttl = 0s;
+        set beresp.grace = 0s;
+        return (deliver);
+    }
+    # default_ttl is 0: only an answer whose Cache-Control allows it has a ttl here.
+    if (beresp.ttl > 0s) {
+        set beresp.grace = 1h;
+    }
+}
+
+sub vcl_backend_error {
+    # Nobody answered: ask the other HAProxy once before giving up. Only what can be repeated.
+    if (bereq.retries == 0 && (bereq.method == "GET" || bereq.method == "HEAD")) {
+        return (retry);
+    }
+}
+
+sub vcl_deliver {
+    # An error while a stale copy may exist: look again, this time accepting an hour of age.
+    if (resp.status >= 500 && req.restarts == 0 && (req.method == "GET" || req.method == "HEAD")) {
+        return (restart);
+    }
+    if (obj.hits > 0) {
+        set resp.http.x-cache = "hit";
+    } else {
+        set resp.http.x-cache = "miss";
+    }
+    set resp.http.x-cdn = "@NAME@";
+}
+
+sub vcl_synth {
+    if (resp.reason == "health") {
+        set resp.http.Content-Type = "text/plain";
+        set resp.body = "";
+        if (std.healthy(haproxy_1)) {
+            set resp.body = resp.body + "haproxy-1 ";
+        }
+        if (std.healthy(haproxy_2)) {               # ha
+            set resp.body = resp.body + "haproxy-2 ";    # ha
+        }                                           # ha
+        return (deliver);
+    }
+}
