@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The load: users who follow the curve, and a record of how each of their requests fared.
+//!
+//! The loop is open. When a request is due follows from the plan alone, never from an answer; latency
+//! counts from that moment, and what the generator could not send in time is recorded as its own fault.
+//! The generator runs as a program inside the platform's edge network (`POST /drive`, see [`serve`]);
+//! the controller starts it with [`drive`] and reads the recording as it grows. Who hangs up stops the load.
+
+mod behaviour;
+mod drive;
+mod http;
+mod identity;
+mod live;
+mod recording;
+mod schedule;
+mod server;
+mod tally;
+mod user;
+mod world;
+
+pub use behaviour::{Action, action, ward_followed};
+pub use drive::{LoadError, drive};
+pub use identity::{reading, reading_id};
+pub use schedule::{Kind, Schedule, Slot, User};
+pub use server::serve;

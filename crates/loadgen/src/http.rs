@@ -1,0 +1,231 @@
+//! One user's keep-alive connection to one site.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use timeline::Outcome;
+use tokio::net::TcpStream;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::tally::Tally;
+use crate::world::Patience;
+
+/// The platform's public name. Addresses are given by the plan, as resolved from it.
+pub(crate) const SITE: &str = "gameday.test";
+/// Header with the user's id, by which the platform limits rates.
+pub(crate) const CLIENT_ID: &str = "x-client-id";
+/// How long one of several addresses may take to accept, as browsers do (RFC 8305 asks for 250 ms).
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
+/// No answer of the platform is as long as this.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// A request; it can be sent twice.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Bytes,
+}
+
+impl Ask {
+    pub(crate) fn get(path: String) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            body: Bytes::new(),
+        }
+    }
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+enum Failure {
+    /// Closed or reset before the answer's head.
+    Unanswered,
+    Final(Outcome),
+}
+
+/// A user's line to one site: at most one connection, opened on demand.
+#[derive(Debug)]
+pub(crate) struct Line {
+    addresses: Arc<[SocketAddr]>,
+    /// Index of the address to try first: the last that served.
+    at: usize,
+    client_id: HeaderValue,
+    open: Option<Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    _io: AbortOnDropHandle<()>,
+}
+
+impl Line {
+    pub(crate) fn new(addresses: Arc<[SocketAddr]>, user: u32) -> Self {
+        Self {
+            at: user as usize % addresses.len().max(1),
+            addresses,
+            client_id: client_id(user),
+            open: None,
+        }
+    }
+
+    /// Sends `ask` and waits for the whole answer.
+    ///
+    /// A kept connection may turn out to be dead only when it is used. Nothing was answered then, and every
+    /// request of ours is idempotent, so it goes out once more on a new connection (RFC 9110, 9.2.2).
+    pub(crate) async fn ask(
+        &mut self,
+        ask: &Ask,
+        patience: Patience,
+        tally: &Tally,
+    ) -> Result<Answer, Outcome> {
+        if self.open.as_ref().is_some_and(|c| !c.sender.is_closed()) {
+            match self.exchange(ask, patience).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Final(outcome)) => return Err(outcome),
+                Err(Failure::Unanswered) => tally.retried(),
+            }
+        }
+        self.connect(patience).await?;
+        tally.connected();
+        self.exchange(ask, patience)
+            .await
+            .map_err(|failure| match failure {
+                Failure::Unanswered => Outcome::Broken,
+                Failure::Final(outcome) => outcome,
+            })
+    }
+
+    /// Closes the connection: the user goes away.
+    pub(crate) fn hang_up(&mut self) {
+        self.open = None;
+    }
+
+    /// Uses the open connection, and keeps it only after a complete answer.
+    async fn exchange(&mut self, ask: &Ask, patience: Patience) -> Result<Answer, Failure> {
+        let mut connection = self.open.take().ok_or(Failure::Unanswered)?;
+        let request = self.request(ask);
+        let Some(result) = patience.during(connection.exchange(request)).await else {
+            // Whoever accepts and then stays silent is not the address to begin with next time.
+            self.at = (self.at + 1) % self.addresses.len();
+            return Err(Failure::Final(Outcome::TimedOut));
+        };
+        let answer = result?;
+        self.open = Some(connection);
+        Ok(answer)
+    }
+
+    fn request(&self, ask: &Ask) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(ask.body.clone()));
+        *request.method_mut() = ask.method.clone();
+        if let Ok(uri) = ask.path.parse() {
+            *request.uri_mut() = uri;
+        }
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static(SITE));
+        headers.insert(CLIENT_ID, self.client_id.clone());
+        if !ask.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        request
+    }
+
+    /// Tries the addresses in turn until one accepts, all of them refuse, or patience ends.
+    async fn connect(&mut self, patience: Patience) -> Result<(), Outcome> {
+        let mut refused = 0;
+        while refused < self.addresses.len() && !patience.left().is_zero() {
+            // With nowhere else to go, the kernel's own repetitions are all there is.
+            let limit = match self.addresses.len() {
+                1 => patience.left(),
+                _ => CONNECT_TIMEOUT.min(patience.left()),
+            };
+            match tokio::time::timeout(limit, dial(self.addresses[self.at])).await {
+                Ok(Ok(stream)) => {
+                    let opened = Connection::open(stream).await;
+                    self.open = Some(opened.map_err(|_| Outcome::Broken)?);
+                    return Ok(());
+                }
+                Ok(Err(outcome)) if outcome == Outcome::NotSent => return Err(outcome),
+                Ok(Err(_)) => refused += 1,
+                Err(_) => refused = 0,
+            }
+            self.at = (self.at + 1) % self.addresses.len();
+        }
+        Err(Outcome::Unreachable)
+    }
+}
+
+impl Connection {
+    async fn open(stream: TcpStream) -> Result<Self, hyper::Error> {
+        let (sender, io) = http1::handshake(TokioIo::new(stream)).await?;
+        let io = tokio::spawn(async move {
+            // How it ends shows in the request that it carries.
+            let _ = io.await;
+        });
+        Ok(Self {
+            sender,
+            _io: AbortOnDropHandle::new(io),
+        })
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let ready = self.sender.ready().await;
+        ready.map_err(|_| Failure::Unanswered)?;
+        let response = self.sender.send_request(request).await.map_err(|error| {
+            if error.is_parse() {
+                Failure::Final(Outcome::Broken)
+            } else {
+                Failure::Unanswered
+            }
+        })?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_BODY_BYTES);
+        let body = body.collect().await;
+        let body = body
+            .map_err(|_| Failure::Final(Outcome::Broken))?
+            .to_bytes();
+        Ok(Answer { status, body })
+    }
+}
+
+/// Connects without the delay of small packets.
+pub(crate) async fn dial(address: SocketAddr) -> Result<TcpStream, Outcome> {
+    let stream = TcpStream::connect(address).await.map_err(|error| {
+        if is_our_fault(&error) {
+            Outcome::NotSent
+        } else {
+            Outcome::Unreachable
+        }
+    })?;
+    // Without it a request is only slower; the connection itself is fine.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// Whether the generator's machine, not the platform, is what failed: out of ports or of descriptors.
+fn is_our_fault(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
+/// The id that user number `user` sends along.
+pub(crate) fn client_id(user: u32) -> HeaderValue {
+    HeaderValue::try_from(format!("u{user}")).unwrap_or(HeaderValue::from_static("u"))
+}

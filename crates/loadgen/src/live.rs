@@ -1,0 +1,291 @@
+//! A clinician's live stream: kept open while the clinician is active, pinged in each slot.
+//!
+//! Two halves run side by side. [`pace`] follows the schedule and gives orders; [`Follower`] owns the
+//! socket, opens it again after a break, and answers. A ping that falls into a break waits for the next
+//! stream, as a person in front of the screen does, and is lost only when patience ends.
+
+use std::time::Duration;
+
+use drill::{Class, derive_seed};
+use futures_util::{SinkExt, StreamExt};
+use timeline::{Offset, Outcome};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::{
+    self, Message, client::IntoClientRequest, protocol::WebSocketConfig,
+};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use wire::{LiveEvent, LiveRequest};
+
+use crate::behaviour::ward_followed;
+use crate::http::{CLIENT_ID, SITE, client_id, dial};
+use crate::schedule::User;
+use crate::user::judge_status;
+use crate::world::{Ending, Patience, World};
+
+/// Part of the seed that chooses how long to wait before the stream is opened again.
+const BACKOFF: u64 = 0xb0;
+/// Shortest wait after a break, and how much longer it may be.
+const BACKOFF_MS: (u64, u64) = (200, 800);
+/// Orders that may wait: an opening that takes all its time sees two slots at most.
+const ORDERS: usize = 4;
+
+type Socket = WebSocketStream<TcpStream>;
+
+enum Order {
+    Open { due: Offset },
+    Ping(Ping),
+    Leave,
+}
+
+struct Ping {
+    nonce: u64,
+    answered: oneshot::Sender<()>,
+}
+
+/// Follows the ward's stream through the load.
+pub(crate) async fn follow(world: &World, user: User) {
+    let (orders, inbox) = mpsc::channel(ORDERS);
+    let follower = Follower {
+        world,
+        user: user.number,
+        ward: ward_followed(world.seed, user.number),
+        last_event_id: None,
+        breaks: 0,
+    };
+    tokio::join!(pace(world, user, orders), follower.serve(inbox));
+}
+
+/// Gives the orders at their due times: opens in the first slot of a stay, pings in the others, leaves
+/// one period after the last.
+async fn pace(world: &World, user: User, orders: mpsc::Sender<Order>) {
+    for slot in world.schedule.slots(user) {
+        if slot.first {
+            world.clock.until(slot.due).await;
+            let _ = orders.send(Order::Open { due: slot.due }).await;
+        } else {
+            let work = ping(world, &orders, u64::from(slot.number), slot.due);
+            world.arrive(user.number, Class::Live, slot.due, work).await;
+        }
+        if slot.last {
+            let leave = Offset::from(slot.due.as_duration() + user.every);
+            world.clock.until(leave.min(world.schedule.end())).await;
+            let _ = orders.send(Order::Leave).await;
+        }
+    }
+}
+
+async fn ping(world: &World, orders: &mpsc::Sender<Order>, nonce: u64, due: Offset) -> Ending {
+    let (answered, pong) = oneshot::channel();
+    // The follower empties its inbox many times within a period, so there is always room.
+    let _ = orders.try_send(Order::Ping(Ping { nonce, answered }));
+    match world.patience(due).during(pong).await {
+        Some(Ok(())) => (Outcome::Ok, 0),
+        Some(Err(_)) => (Outcome::Broken, 0),
+        None => (Outcome::TimedOut, 0),
+    }
+}
+
+/// Why listening ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    Left,
+    Broke,
+}
+
+struct Follower<'a> {
+    world: &'a World,
+    user: u32,
+    ward: u32,
+    last_event_id: Option<i64>,
+    breaks: u64,
+}
+
+impl Follower<'_> {
+    async fn serve(mut self, mut inbox: mpsc::Receiver<Order>) {
+        while let Some(order) = inbox.recv().await {
+            if let Order::Open { due } = order {
+                self.stay(due, &mut inbox).await;
+            }
+        }
+    }
+
+    /// One stay of the clinician: opens, listens, and opens again after each break.
+    async fn stay(&mut self, first_due: Offset, inbox: &mut mpsc::Receiver<Order>) {
+        let mut due = first_due;
+        let mut asked = None;
+        while due < self.world.schedule.end() {
+            if let Some(socket) = self.open(due).await
+                && self.listen(socket, inbox, &mut asked).await == End::Left
+            {
+                return;
+            }
+            due = Offset::from(self.world.clock.now().as_duration() + self.backoff());
+            if self.wait(due, inbox, &mut asked).await == End::Left {
+                return;
+            }
+        }
+    }
+
+    fn backoff(&mut self) -> Duration {
+        let own = derive_seed(derive_seed(self.world.seed, BACKOFF), u64::from(self.user));
+        self.breaks += 1;
+        let (least_ms, more_ms) = BACKOFF_MS;
+        Duration::from_millis(least_ms + derive_seed(own, self.breaks) % (more_ms + 1))
+    }
+
+    /// Waits without a stream until `due`; pings that come in wait too.
+    async fn wait(
+        &self,
+        due: Offset,
+        inbox: &mut mpsc::Receiver<Order>,
+        asked: &mut Option<Ping>,
+    ) -> End {
+        loop {
+            tokio::select! {
+                () = self.world.clock.until(due) => return End::Broke,
+                order = inbox.recv() => match order {
+                    Some(Order::Ping(ping)) => *asked = Some(ping),
+                    Some(Order::Open { .. }) => {}
+                    Some(Order::Leave) | None => return End::Left,
+                },
+            }
+        }
+    }
+
+    /// One opening, recorded as an arrival: done when the server's first frame is here.
+    async fn open(&mut self, due: Offset) -> Option<Socket> {
+        let (world, user) = (self.world, self.user);
+        let mut socket = None;
+        let work = async {
+            match self.handshake(world.patience(due)).await {
+                Ok(opened) => {
+                    socket = Some(opened);
+                    (Outcome::Ok, 101)
+                }
+                Err(ending) => ending,
+            }
+        };
+        world.arrive(user, Class::Live, due, work).await;
+        socket
+    }
+
+    async fn handshake(&mut self, patience: Patience) -> Result<Socket, Ending> {
+        let vip = *self.world.vip.first().ok_or((Outcome::Unreachable, 0))?;
+        let dialled = patience.during(dial(vip)).await;
+        let stream = dialled
+            .unwrap_or(Err(Outcome::Unreachable))
+            .map_err(|outcome| (outcome, 0))?;
+        self.world.recorder.tally().connected();
+        let greeted = patience.during(self.greet(stream)).await;
+        greeted.unwrap_or(Err((Outcome::TimedOut, 0)))
+    }
+
+    async fn greet(&mut self, stream: TcpStream) -> Result<Socket, Ending> {
+        let mut uri = format!("ws://{SITE}/v1/live?ward={}", self.ward);
+        if let Some(id) = self.last_event_id {
+            uri.push_str(&format!("&last_event_id={id}"));
+        }
+        let mut request = uri.into_client_request().map_err(ending_of)?;
+        request
+            .headers_mut()
+            .insert(CLIENT_ID, client_id(self.user));
+        // The default of 128 KiB is for a few busy streams; here are many quiet ones.
+        let config = WebSocketConfig::default().read_buffer_size(8 << 10);
+        let opened = client_async_with_config(request, stream, Some(config)).await;
+        let (mut socket, _) = opened.map_err(ending_of)?;
+        while let Some(frame) = socket.next().await {
+            let event = self.understand(&frame.map_err(ending_of)?);
+            if matches!(event, Some(LiveEvent::Hello { .. })) {
+                return Ok(socket);
+            }
+        }
+        Err((Outcome::Broken, 101))
+    }
+
+    async fn listen(
+        &mut self,
+        mut socket: Socket,
+        inbox: &mut mpsc::Receiver<Order>,
+        asked: &mut Option<Ping>,
+    ) -> End {
+        // Asked while there was no stream, or lost with the last one: asking twice is harmless.
+        asked.take_if(|ping| ping.answered.is_closed());
+        if let Some(ping) = asked.as_ref()
+            && send(&mut socket, ping.nonce).await.is_err()
+        {
+            return End::Broke;
+        }
+        loop {
+            tokio::select! {
+                frame = socket.next() => {
+                    let Some(Ok(frame)) = frame else { return End::Broke };
+                    if let Some(LiveEvent::Pong { nonce }) = self.understand(&frame)
+                        && let Some(ping) = asked.take_if(|ping| ping.nonce == nonce)
+                    {
+                        let _ = ping.answered.send(());
+                    }
+                }
+                order = inbox.recv() => match order {
+                    Some(Order::Ping(ping)) if ping.answered.is_closed() => {}
+                    Some(Order::Ping(ping)) => {
+                        let nonce = asked.insert(ping).nonce;
+                        if send(&mut socket, nonce).await.is_err() {
+                            return End::Broke;
+                        }
+                    }
+                    Some(Order::Open { .. }) => {}
+                    Some(Order::Leave) | None => {
+                        // Polite, but not waited for: the clinician is gone either way.
+                        let _ = tokio::time::timeout(Duration::from_millis(100), socket.close(None)).await;
+                        return End::Left;
+                    }
+                },
+                // Nobody waits for the pong any more: a stream that doesn't answer is dead.
+                () = given_up(asked) => {
+                    *asked = None;
+                    return End::Broke;
+                }
+            }
+        }
+    }
+
+    /// Reads a frame, and remembers the last alert.
+    fn understand(&mut self, frame: &Message) -> Option<LiveEvent> {
+        let Message::Text(text) = frame else {
+            return None;
+        };
+        // By far the most frames, and nothing in them is of use here.
+        if text.starts_with(r#"{"type":"vitals""#) {
+            return None;
+        }
+        let event = serde_json::from_str(text).ok()?;
+        if let LiveEvent::Alert { alert } = &event {
+            self.last_event_id = Some(alert.id);
+            self.world.recorder.tally().alert_seen();
+        }
+        Some(event)
+    }
+}
+
+async fn send(socket: &mut Socket, nonce: u64) -> Result<(), tungstenite::Error> {
+    let text = serde_json::to_string(&LiveRequest::Ping { nonce }).unwrap_or_default();
+    socket.send(Message::text(text)).await
+}
+
+async fn given_up(asked: &mut Option<Ping>) {
+    match asked {
+        Some(ping) => ping.answered.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ending_of(error: tungstenite::Error) -> Ending {
+    match error {
+        tungstenite::Error::Http(response) => {
+            let status = response.status().as_u16();
+            (judge_status(status, false), status)
+        }
+        _ => (Outcome::Broken, 0),
+    }
+}

@@ -1,0 +1,88 @@
+//! From the users' records to the bytes of `arrivals.bin`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream, StreamExt};
+use timeline::{Arrival, HEADER, RECORD_BYTES};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::tally::Tally;
+
+/// Records that may wait for the controller: minutes of the busiest hour. What does not fit is lost, and
+/// the footer says so: a controller that doesn't read must never slow the load down.
+pub(crate) const BACKLOG: usize = 1 << 17;
+/// Records in one piece: 64 KiB.
+const BATCH: usize = (64 << 10) / RECORD_BYTES;
+/// Time between two pieces that are not full.
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
+
+/// Where users leave their records.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    records: mpsc::Sender<Arrival>,
+    tally: Arc<Tally>,
+}
+
+impl Recorder {
+    pub(crate) fn new(tally: Arc<Tally>, backlog: usize) -> (Self, mpsc::Receiver<Arrival>) {
+        let (records, receiver) = mpsc::channel(backlog);
+        (Self { records, tally }, receiver)
+    }
+
+    /// Keeps a record without ever waiting.
+    pub(crate) fn record(&self, arrival: Arrival) {
+        self.tally.count(&arrival);
+        if self.records.try_send(arrival).is_err() {
+            self.tally.lost();
+        }
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+struct Open {
+    records: mpsc::Receiver<Arrival>,
+    batch: Vec<Arrival>,
+    tally: Arc<Tally>,
+    // Dropping the stream drops the load with it: that is how a hang-up stops everything.
+    _load: AbortOnDropHandle<()>,
+}
+
+/// The recording: header, records as they come, and the footer once every recorder is gone.
+pub(crate) fn recording(
+    records: mpsc::Receiver<Arrival>,
+    tally: Arc<Tally>,
+    load: AbortOnDropHandle<()>,
+) -> impl Stream<Item = Bytes> {
+    let open = Open {
+        records,
+        batch: Vec::with_capacity(BATCH),
+        tally,
+        _load: load,
+    };
+    let header = stream::iter([Bytes::from_static(&HEADER)]);
+    header.chain(stream::unfold(Some(open), |open| async move {
+        Some(piece(open?).await)
+    }))
+}
+
+async fn piece(mut open: Open) -> (Bytes, Option<Open>) {
+    if open.batch.len() < BATCH {
+        tokio::time::sleep(FLUSH_EVERY).await;
+    }
+    open.batch.clear();
+    if open.records.recv_many(&mut open.batch, BATCH).await == 0 {
+        let footer = Arrival::footer(open.tally.recorded());
+        return (Bytes::copy_from_slice(&footer), None);
+    }
+    let mut bytes = BytesMut::with_capacity(open.batch.len() * RECORD_BYTES);
+    for arrival in &open.batch {
+        bytes.extend_from_slice(&arrival.encode());
+    }
+    (bytes.freeze(), Some(open))
+}

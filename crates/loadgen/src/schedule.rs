@@ -1,0 +1,140 @@
+//! When each user acts: a pure function of the plan.
+
+use std::time::Duration;
+
+use drill::{Traffic, derive_seed};
+use timeline::{LoadPlan, Offset};
+
+/// What a user is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A bedside monitor, which posts vitals.
+    Monitor,
+    /// A clinician, who reads, sets thresholds and follows a ward's live stream.
+    Clinician,
+}
+
+/// One user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    /// Its number, from 0.
+    pub number: u32,
+    /// What it is.
+    pub kind: Kind,
+    /// Time from the load's begin to its slot 0, shorter than its period.
+    pub phase: Duration,
+    /// Time between two slots.
+    pub every: Duration,
+}
+
+impl User {
+    /// The same user, half a period later: a clinician's pings lie between the actions.
+    pub fn half_a_period_later(self) -> Self {
+        let ns = (self.phase + self.every / 2).as_nanos() % self.every.as_nanos().max(1);
+        Self {
+            phase: nanoseconds(ns),
+            ..self
+        }
+    }
+}
+
+/// A moment at which an active user acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Counts the user's periods since the load's begin, active or not.
+    pub number: u32,
+    /// `begin + phase + number * every`.
+    pub due: Offset,
+    /// Whether the user was away in the slot before.
+    pub first: bool,
+    /// Whether the user is away, or the load over, in the slot after.
+    pub last: bool,
+}
+
+/// Who acts when. User `i` is active at `t` while `i < traffic.users_at(t)`, and acts at the slots of its
+/// fixed grid that fall into such times. Nothing that happens during the load moves a slot.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    seed: u64,
+    begin: Offset,
+    duration: Duration,
+    traffic: Traffic,
+}
+
+impl Schedule {
+    /// The schedule of a plan.
+    pub fn new(plan: &LoadPlan) -> Self {
+        Self {
+            seed: plan.seed,
+            begin: Offset(plan.begin_ns),
+            duration: plan.duration,
+            traffic: plan.traffic.clone(),
+        }
+    }
+
+    /// When the load ends: nothing is due at or after it.
+    pub fn end(&self) -> Offset {
+        Offset::from(self.begin.as_duration() + self.duration)
+    }
+
+    /// Users that are active at `at`.
+    pub fn users_at(&self, at: Offset) -> u32 {
+        self.traffic.users_at(at.since(self.begin))
+    }
+
+    /// Every user that the curve can call, in the order of their numbers.
+    ///
+    /// Phases follow the golden ratio over the users of one kind: any number of active users is spread
+    /// evenly over the period, so neither the begin nor a rising curve makes a burst.
+    pub fn users(&self) -> impl Iterator<Item = User> {
+        let mut seen = [0_u64; 2];
+        (0..self.traffic.peak_users()).map(move |number| {
+            let (kind, every) = if self.traffic.is_monitor(number) {
+                (Kind::Monitor, self.traffic.monitor_every())
+            } else {
+                (Kind::Clinician, self.traffic.clinician_every())
+            };
+            let rank = seen[kind as usize];
+            seen[kind as usize] += 1;
+            let phase = spread(derive_seed(self.seed, kind as u64), rank, every);
+            User {
+                number,
+                kind,
+                phase,
+                every,
+            }
+        })
+    }
+
+    /// The slots of `user`, in time order.
+    pub fn slots(&self, user: User) -> impl Iterator<Item = Slot> {
+        (0..=u32::MAX)
+            .take_while(move |number| self.due(user, *number) < self.end())
+            .filter(move |number| self.is_active(user, *number))
+            .map(move |number| Slot {
+                number,
+                due: self.due(user, number),
+                first: number == 0 || !self.is_active(user, number - 1),
+                last: !self.is_active(user, number + 1),
+            })
+    }
+
+    fn due(&self, user: User, number: u32) -> Offset {
+        Offset::from(self.begin.as_duration() + user.phase + user.every * number)
+    }
+
+    fn is_active(&self, user: User, number: u32) -> bool {
+        let due = self.due(user, number);
+        due < self.end() && user.number < self.users_at(due)
+    }
+}
+
+/// `every * frac(start + rank * golden ratio)`, in integers, so that it is the same everywhere.
+fn spread(start: u64, rank: u64, every: Duration) -> Duration {
+    let turn = start.wrapping_add(rank.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    nanoseconds((u128::from(turn) * every.as_nanos()) >> 64)
+}
+
+fn nanoseconds(ns: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
+}
