@@ -46,11 +46,13 @@ global_defs {
     enable_script_security
     dynamic_interfaces allow_if_changes
 }
+# For a HAProxy that hangs while keepalived lives; a death or a pause of the container shows in the missing adverts.
+# With 0.2 s the booting neighbours alone moved the address.
 vrrp_script haproxy {
     script /usr/local/bin/haproxy-answers.sh
-    interval 0.2
-    timeout 0.2
-    fall 2
+    interval 0.5
+    timeout 0.4
+    fall 3
     rise 2
 }
 CONF

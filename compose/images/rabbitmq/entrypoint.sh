@@ -13,4 +13,4 @@ for member in $RABBITMQ_MEMBERS; do
     echo "cluster_formation.classic_config.nodes.$number = rabbit@$member"
 done >/etc/rabbitmq/conf.d/20-members.conf
 
-exec rabbitmq-server
+exec /usr/lib/rabbitmq/bin/rabbitmq-server

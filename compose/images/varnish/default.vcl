@@ -106,13 +106,15 @@ sub vcl_deliver {
 sub vcl_synth {
     if (resp.reason == "health") {
         set resp.http.Content-Type = "text/plain";
-        set resp.body = "";
+        set resp.http.x-healthy = "";
         if (std.healthy(haproxy_1)) {
-            set resp.body = resp.body + "haproxy-1 ";
+            set resp.http.x-healthy = "haproxy-1";
         }
-        if (std.healthy(haproxy_2)) {               # ha
-            set resp.body = resp.body + "haproxy-2 ";    # ha
-        }                                           # ha
+        if (std.healthy(haproxy_2)) {                                            # ha
+            set resp.http.x-healthy = resp.http.x-healthy + " haproxy-2";        # ha
+        }                                                                        # ha
+        set resp.body = resp.http.x-healthy;
+        unset resp.http.x-healthy;
         return (deliver);
     }
 }

@@ -15,6 +15,6 @@ while :; do
 done &
 
 # Without the jail the server needs no privilege at all. Few threads: two cores, and a pool costs memory.
-exec varnishd -F -j none -a :80 -f /tmp/gameday.vcl -s malloc,96m -n /var/lib/varnish/gameday \
+exec varnishd -F -j none -a :80 -f /tmp/gameday.vcl -s malloc,96m -n /run/varnish-work \
     -p default_ttl=0 -p default_grace=10 -p thread_pools=1 -p thread_pool_min=30 -p thread_pool_max=1000 \
     -p vsl_space=16m -p max_restarts=2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # One HTTP request on stdin, one answer on stdout: `/metrics` for Prometheus, anything else is varnishstat's JSON.
 read -r _method path _version
-varnish=/var/lib/varnish/gameday
+varnish=/run/varnish-work
 
 case $path in
 /metrics)
