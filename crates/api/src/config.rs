@@ -1,0 +1,75 @@
+//! The api's configuration.
+
+use std::time::Duration;
+
+use service_kit::boot::{Common, Configured};
+use service_kit::env::{Env, Mistakes};
+use service_kit::settings::{AmqpSettings, PostgresSettings, RedisSettings};
+
+/// Below the 100 ms that a client is promised, so that the last fallback still arrives in time.
+const READ_DEADLINE: Duration = Duration::from_millis(90);
+/// An administrator's write waits for the primary and one replica; beyond this it is better to say so.
+const WRITE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// All settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Settings of every service.
+    pub common: Common,
+    /// Postgres.
+    pub postgres: PostgresSettings,
+    /// Redis.
+    pub redis: RedisSettings,
+    /// RabbitMQ.
+    pub amqp: AmqpSettings,
+    /// For a read, all fallbacks included (`READ_DEADLINE`).
+    pub read_deadline: Duration,
+    /// For a synchronous write (`WRITE_DEADLINE`).
+    pub write_deadline: Duration,
+}
+
+impl Configured for Config {
+    fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
+        let mut env = Env::new(source);
+        let common = Common::read(&mut env, "api");
+        let postgres = PostgresSettings::read(&mut env);
+        let redis = RedisSettings::read(&mut env);
+        let amqp = AmqpSettings::read(&mut env);
+        let read_deadline = env.or("READ_DEADLINE", READ_DEADLINE);
+        let write_deadline = env.or("WRITE_DEADLINE", WRITE_DEADLINE);
+        env.finish(|| {
+            Some(Self {
+                common: common?,
+                postgres: postgres?,
+                redis: redis?,
+                amqp: amqp?,
+                read_deadline: read_deadline?,
+                write_deadline: write_deadline?,
+            })
+        })
+    }
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_environment_names_everything_that_is_missing() {
+        let mistakes = Config::read(&|_| None).unwrap_err();
+        assert_eq!(
+            mistakes.0,
+            [
+                "POSTGRES_PRIMARY is missing",
+                "POSTGRES_PASSWORD is missing",
+                "REDIS_SENTINELS is missing",
+                "AMQP_HOSTS is missing",
+                "AMQP_PASSWORD is missing",
+            ]
+        );
+    }
+}

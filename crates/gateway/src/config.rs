@@ -1,0 +1,78 @@
+//! The gateway's configuration.
+
+use std::time::Duration;
+
+use service_kit::boot::{Common, Configured};
+use service_kit::env::{Env, HostPort, Mistakes};
+
+/// A ward's monitor or a clinician's screen stays far below; a runaway client does not.
+const CLIENT_RATE_PER_SECOND: u32 = 10;
+/// A page load asks for several things at once.
+const CLIENT_BURST: u32 = 20;
+/// Readings are a few hundred bytes.
+const MAX_BODY_BYTES: u32 = 65_536;
+/// The slowest request is an administrator's write with a deadline of one second, tried twice.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// All settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Settings of every service.
+    pub common: Common,
+    /// Leads to the api instances (`API_UPSTREAM`).
+    pub api: HostPort,
+    /// Leads to the live servers (`WS_UPSTREAM`).
+    pub ws: HostPort,
+    /// Requests a second that one client may go on sending (`CLIENT_RATE_PER_SECOND`).
+    pub client_rate_per_second: u32,
+    /// Requests that one client may send at once (`CLIENT_BURST`).
+    pub client_burst: u32,
+    /// Largest body of a request (`MAX_BODY_BYTES`).
+    pub max_body_bytes: u32,
+    /// Longest time that a client waits for an answer (`REQUEST_TIMEOUT`).
+    pub request_timeout: Duration,
+}
+
+impl Configured for Config {
+    fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
+        let mut env = Env::new(source);
+        let common = Common::read(&mut env, "gateway");
+        let api = env.required("API_UPSTREAM");
+        let ws = env.required("WS_UPSTREAM");
+        let rate = env.or("CLIENT_RATE_PER_SECOND", CLIENT_RATE_PER_SECOND);
+        let burst = env.or("CLIENT_BURST", CLIENT_BURST);
+        let body = env.or("MAX_BODY_BYTES", MAX_BODY_BYTES);
+        let timeout = env.or("REQUEST_TIMEOUT", REQUEST_TIMEOUT);
+        env.finish(|| {
+            Some(Self {
+                common: common?,
+                api: api?,
+                ws: ws?,
+                client_rate_per_second: rate?,
+                client_burst: burst?,
+                max_body_bytes: body?,
+                request_timeout: timeout?,
+            })
+        })
+    }
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_together() {
+        let source = |name: &str| match name {
+            "API_UPSTREAM" => Some("nowhere".to_owned()),
+            "CLIENT_BURST" => Some("many".to_owned()),
+            _ => None,
+        };
+        let mistakes = Config::read(&source).unwrap_err();
+        assert_eq!(mistakes.0.len(), 3, "{mistakes}");
+    }
+}

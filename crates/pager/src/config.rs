@@ -1,0 +1,23 @@
+//! The pager's configuration.
+
+use service_kit::boot::{Common, Configured};
+use service_kit::env::{Env, Mistakes};
+
+/// All settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Settings of every service.
+    pub common: Common,
+}
+
+impl Configured for Config {
+    fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
+        let mut env = Env::new(source);
+        let common = Common::read(&mut env, "pager");
+        env.finish(|| Some(Self { common: common? }))
+    }
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}

@@ -1,0 +1,7 @@
+//! The `pager` binary: configuration in, service out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_kit::boot::main(pager::run)
+}

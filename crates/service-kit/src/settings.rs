@@ -1,0 +1,126 @@
+//! The settings of the stores and the broker, as several services read them.
+
+use crate::env::{Env, HostPort, Secret};
+
+/// Where Postgres is (`POSTGRES_*`).
+#[derive(Debug, Clone)]
+pub struct PostgresSettings {
+    /// Leads to the primary (`POSTGRES_PRIMARY`).
+    pub primary: HostPort,
+    /// Leads to any replica (`POSTGRES_REPLICA`); the primary's address when absent.
+    pub replica: HostPort,
+    /// `POSTGRES_USER`.
+    pub user: String,
+    /// `POSTGRES_PASSWORD`.
+    pub password: Secret,
+    /// `POSTGRES_DATABASE`.
+    pub database: String,
+}
+
+impl PostgresSettings {
+    /// Reads them. `None` means that `env` noted a mistake.
+    pub fn read(env: &mut Env<'_>) -> Option<Self> {
+        let primary = env.required::<HostPort>("POSTGRES_PRIMARY");
+        let replica = match &primary {
+            Some(primary) => env.or("POSTGRES_REPLICA", primary.clone()),
+            None => None,
+        };
+        let user = env.or("POSTGRES_USER", "gameday".to_owned());
+        let password = env.required("POSTGRES_PASSWORD");
+        let database = env.or("POSTGRES_DATABASE", "gameday".to_owned());
+        Some(Self {
+            primary: primary?,
+            replica: replica?,
+            user: user?,
+            password: password?,
+            database: database?,
+        })
+    }
+}
+
+/// Where the Sentinels are (`REDIS_SENTINELS`).
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    /// Asked in turn for the master's address.
+    pub sentinels: Vec<HostPort>,
+}
+
+impl RedisSettings {
+    /// Reads them. `None` means that `env` noted a mistake.
+    pub fn read(env: &mut Env<'_>) -> Option<Self> {
+        let sentinels = env.required("REDIS_SENTINELS");
+        Some(Self {
+            sentinels: sentinels?,
+        })
+    }
+}
+
+/// Where RabbitMQ is (`AMQP_*`, `QUEUE_GROUP_SIZE`).
+#[derive(Debug, Clone)]
+pub struct AmqpSettings {
+    /// One connection is kept to each (`AMQP_HOSTS`).
+    pub hosts: Vec<HostPort>,
+    /// `AMQP_USER`.
+    pub user: String,
+    /// `AMQP_PASSWORD`.
+    pub password: Secret,
+    /// Members of each quorum queue (`QUEUE_GROUP_SIZE`).
+    pub group_size: u32,
+}
+
+impl AmqpSettings {
+    /// Reads them. `None` means that `env` noted a mistake.
+    pub fn read(env: &mut Env<'_>) -> Option<Self> {
+        let hosts = env.required::<Vec<HostPort>>("AMQP_HOSTS");
+        let user = env.or("AMQP_USER", "gameday".to_owned());
+        let password = env.required("AMQP_PASSWORD");
+        let group_size = env.or("QUEUE_GROUP_SIZE", 3_u32);
+        if let (Some(hosts), Some(size)) = (&hosts, group_size)
+            && hosts.len() < size as usize
+        {
+            env.mistake(format!(
+                "QUEUE_GROUP_SIZE: {size} members do not fit on {} brokers of AMQP_HOSTS",
+                hosts.len()
+            ));
+        }
+        Some(Self {
+            hosts: hosts?,
+            user: user?,
+            password: password?,
+            group_size: group_size?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_queue_members_than_brokers_are_refused() {
+        let source = |name: &str| match name {
+            "AMQP_HOSTS" => Some("a:5672,b:5672".to_owned()),
+            "AMQP_PASSWORD" => Some("secret".to_owned()),
+            _ => None,
+        };
+        let mut env = Env::new(&source);
+        let settings = AmqpSettings::read(&mut env);
+        let mistakes = env.finish(|| settings).unwrap_err();
+        assert_eq!(mistakes.0.len(), 1);
+        assert!(mistakes.0[0].contains("3 members do not fit on 2 brokers"));
+        assert!(!mistakes.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn the_replica_defaults_to_the_primary() {
+        let source = |name: &str| match name {
+            "POSTGRES_PRIMARY" => Some("db:5432".to_owned()),
+            "POSTGRES_PASSWORD" => Some("secret".to_owned()),
+            _ => None,
+        };
+        let mut env = Env::new(&source);
+        let settings = PostgresSettings::read(&mut env).unwrap();
+        assert_eq!(settings.replica, settings.primary);
+        assert!(!format!("{settings:?}").contains("secret\""));
+    }
+}

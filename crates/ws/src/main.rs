@@ -1,0 +1,7 @@
+//! The `ws` binary: configuration in, service out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_kit::boot::main(ws::run)
+}
