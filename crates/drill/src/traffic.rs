@@ -115,6 +115,14 @@ impl From<Traffic> for TrafficFile {
 }
 
 impl Traffic {
+    /// Parses a traffic table on its own.
+    ///
+    /// # Errors
+    /// When the text is not a valid table.
+    pub fn from_toml(text: &str) -> Result<Self, TrafficError> {
+        toml::from_str(text).map_err(|error: toml::de::Error| TrafficError(error.message().into()))
+    }
+
     /// The same traffic walked at another speed.
     ///
     /// # Errors

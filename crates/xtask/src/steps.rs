@@ -1,0 +1,125 @@
+//! The steps of a check, in the order in which they find mistakes fastest.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, ensure};
+
+/// Formatting differs from nothing.
+pub(crate) fn format() -> anyhow::Result<()> {
+    cargo("format", &["fmt", "--all", "--check"])
+}
+
+/// No warning of the compiler or of clippy, tests included.
+pub(crate) fn lints() -> anyhow::Result<()> {
+    let lints = [
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    cargo("lints", &lints)
+}
+
+/// Licences, sources, and who may depend on what.
+pub(crate) fn bans() -> anyhow::Result<()> {
+    let deny = cargo_deny()?;
+    let check = [
+        "check",
+        "--config",
+        ".cargo/deny.toml",
+        "bans",
+        "licenses",
+        "sources",
+    ];
+    run("bans", Command::new(deny).args(check))
+}
+
+/// The machine can run drills; with `provision`, it is made able to.
+pub(crate) fn machine(provision: bool) -> anyhow::Result<()> {
+    let doctor = if provision {
+        ["gameday", "doctor", "--fix"].as_slice()
+    } else {
+        &["gameday", "doctor"]
+    };
+    cargo("machine", doctor)
+}
+
+/// Everything that needs no topology.
+pub(crate) fn unit_tests() -> anyhow::Result<()> {
+    cargo(
+        "unit tests",
+        &["test", "--release", "--workspace", "--exclude", "tests"],
+    )?;
+    let tidy = [
+        "test",
+        "--release",
+        "--package",
+        "tests",
+        "--test",
+        "architecture",
+        "--test",
+        "tidy",
+    ];
+    cargo("architecture", &tidy)
+}
+
+/// Drills on real containers, one at a time: two cores carry one platform, not several.
+pub(crate) fn end_to_end() -> anyhow::Result<()> {
+    let tests = [
+        "test",
+        "--release",
+        "--package",
+        "tests",
+        "--test",
+        "end_to_end",
+        "--",
+        "--test-threads=1",
+        "--nocapture",
+    ];
+    cargo("end to end", &tests)
+}
+
+/// The tool on the path, or one built once under `target/tools`.
+fn cargo_deny() -> anyhow::Result<PathBuf> {
+    if Command::new("cargo-deny").arg("--version").output().is_ok() {
+        return Ok("cargo-deny".into());
+    }
+    let tools = root().join("target/tools");
+    let built = tools.join("bin/cargo-deny");
+    if !built.exists() {
+        let tools = tools.to_string_lossy().into_owned();
+        let install = [
+            "install",
+            "--locked",
+            "--no-default-features",
+            "--root",
+            &tools,
+            "cargo-deny",
+        ];
+        cargo("cargo-deny, built once", &install)?;
+    }
+    Ok(built)
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn cargo(step: &str, args: &[&str]) -> anyhow::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(step, Command::new(cargo).args(args))
+}
+
+fn run(step: &str, command: &mut Command) -> anyhow::Result<()> {
+    eprintln!("== {step}");
+    let status = command.current_dir(root()).status();
+    let status = status.with_context(|| format!("failed to start {command:?}"))?;
+    ensure!(status.success(), "{step}: {command:?} ended with {status}");
+    Ok(())
+}
