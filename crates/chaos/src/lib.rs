@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Faults: who suffers, the undo on disk before the first side effect, the proof, and the way back.
+//!
+//! The order is the point. [`apply`] writes an undo file and syncs it to disk, and only then touches a
+//! container; the file goes away only after the container was seen running again. So a controller that
+//! is killed at any moment leaves a file for every fault that may be in force, and [`heal_left`] of any
+//! later process mends it.
+//!
+//! Every fault here is mended by bringing its members back to running, so healing looks at each
+//! container and does what is missing, however often it is asked.
+
+mod afflict;
+mod error;
+mod heal;
+mod ledger;
+mod proof;
+mod resolve;
+
+#[cfg(test)]
+mod fake;
+
+pub use afflict::{Affliction, apply};
+pub use error::ChaosError;
+pub use heal::heal_left;
+pub use ledger::UndoLedger;
+pub use resolve::resolve;
+
+/// An engine that a fault can be applied to and that can be handed to a task of its own: healing goes on
+/// when whoever asked for it is cancelled.
+pub trait Engine: engine::Inspect + engine::Lifecycle + Clone + Send + Sync + 'static {}
+
+impl<E: engine::Inspect + engine::Lifecycle + Clone + Send + Sync + 'static> Engine for E {}

@@ -1,0 +1,363 @@
+//! A fault in force.
+
+use std::{path::PathBuf, time::Duration};
+
+use drill::Fault;
+use engine::{EngineError, Life, Member, State};
+use futures_util::future::{join_all, try_join_all};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    ChaosError, Engine, UndoLedger,
+    heal::{Asker, mend_and_forget},
+    ledger::{self, Undo},
+    proof,
+    resolve::is_instrument,
+};
+
+/// How long a fault may take to show in the engine's state. A loaded engine took 0.7 s for a start.
+const SHOW: Duration = Duration::from_secs(5);
+
+/// Time between two looks while a fault does not show.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A fault that is in force until it is healed.
+///
+/// Healing needs the engine, so dropping can't do it: a dropped affliction complains in the log and
+/// leaves its undo file for [`crate::heal_left`].
+#[must_use = "the fault stays in force until it is healed"]
+#[derive(Debug)]
+pub struct Affliction {
+    fault: Fault,
+    undo: Undo,
+    path: PathBuf,
+    sufferers: Vec<Sufferer>,
+    healed: bool,
+}
+
+/// A member and how it was before.
+#[derive(Debug)]
+struct Sufferer {
+    member: Member,
+    before: Life,
+}
+
+/// Applies a fault to all `members` at once. Its undo is on disk before the first of them is touched.
+///
+/// When this call is cancelled midway or fails for some members, the undo file is left, and
+/// [`crate::heal_left`] undoes whatever was done.
+///
+/// # Errors
+/// When a member is an instrument, of another project than the ledger, or not running (nothing was done
+/// then); when the undo can't be written (nothing was done); when the engine refuses for some members.
+pub async fn apply<E: Engine>(
+    engine: &E,
+    ledger: &UndoLedger,
+    fault: &Fault,
+    members: &[Member],
+) -> Result<Affliction, ChaosError> {
+    for member in members {
+        guard(ledger, member)?;
+    }
+    let sufferers =
+        try_join_all(members.iter().map(|member| running(engine, fault, member))).await?;
+    if sufferers.is_empty() {
+        return Err(ChaosError::Nobody {
+            fault: fault.name(),
+        });
+    }
+    // Made before the first side effect, so that a call that is cancelled from here on is logged on drop.
+    let affliction = Affliction {
+        fault: fault.clone(),
+        undo: Undo::new(ledger.project(), fault, members),
+        path: ledger.next_path(fault.name()),
+        sufferers,
+        healed: false,
+    };
+    ledger::keep(&affliction.path, &affliction.undo).await?;
+    let answers = join_all(members.iter().map(|member| strike(engine, fault, member))).await;
+    let failed: Vec<_> = answers
+        .into_iter()
+        .zip(members)
+        .filter_map(|(answer, member)| Some(format!("{}: {}", member.service, answer.err()?)))
+        .collect();
+    if failed.is_empty() {
+        return Ok(affliction);
+    }
+    Err(ChaosError::Partly {
+        fault: fault.name(),
+        failed,
+        undo: affliction.path.clone(),
+    })
+}
+
+/// Refuses whoever a fault must never touch, however the members were chosen.
+fn guard(ledger: &UndoLedger, member: &Member) -> Result<(), ChaosError> {
+    if is_instrument(member) {
+        return Err(ChaosError::Instrument {
+            member: member.service.clone(),
+        });
+    }
+    if member.project != ledger.project() {
+        return Err(ChaosError::ForeignMember {
+            member: member.service.clone(),
+            project: member.project.clone(),
+            expected: ledger.project().to_owned(),
+        });
+    }
+    Ok(())
+}
+
+async fn running<E: Engine>(
+    engine: &E,
+    fault: &Fault,
+    member: &Member,
+) -> Result<Sufferer, ChaosError> {
+    let before = engine.life(&member.id).await?;
+    if before.state != State::Running {
+        return Err(ChaosError::NotRunning {
+            member: member.service.clone(),
+            state: before.state,
+            fault: fault.name(),
+        });
+    }
+    Ok(Sufferer {
+        member: member.clone(),
+        before,
+    })
+}
+
+async fn strike<E: Engine>(engine: &E, fault: &Fault, member: &Member) -> Result<(), EngineError> {
+    match fault {
+        Fault::Kill { signal } => engine.kill(&member.id, signal.name()).await,
+        Fault::Stop { grace } => engine.stop(&member.id, *grace).await,
+        Fault::Restart {} => engine.restart(&member.id).await,
+        Fault::Pause {} => engine.pause(&member.id).await,
+    }
+}
+
+impl Affliction {
+    /// Names of the members that suffer.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.sufferers
+            .iter()
+            .map(|sufferer| sufferer.member.service.as_str())
+    }
+
+    /// Reads the fault's effect back from the engine's state, for up to 5 s, and says what was seen.
+    ///
+    /// # Errors
+    /// Names each member on which the fault does not show, with what is seen instead.
+    pub async fn prove<E: Engine>(&self, engine: &E) -> Result<String, ChaosError> {
+        let deadline = Instant::now() + SHOW;
+        let proofs = self
+            .sufferers
+            .iter()
+            .map(|sufferer| self.shown(engine, sufferer, deadline));
+        let (mut seen, mut unproven) = (Vec::new(), Vec::new());
+        for (sufferer, shown) in self.sufferers.iter().zip(join_all(proofs).await) {
+            let service = &sufferer.member.service;
+            match shown {
+                Ok(effect) => seen.push(format!("{service} {effect}")),
+                Err(reason) => unproven.push(format!("{service} is {reason}")),
+            }
+        }
+        if unproven.is_empty() {
+            return Ok(seen.join("; "));
+        }
+        Err(ChaosError::NotProven {
+            fault: self.fault.name(),
+            unproven,
+        })
+    }
+
+    async fn shown<E: Engine>(
+        &self,
+        engine: &E,
+        sufferer: &Sufferer,
+        deadline: Instant,
+    ) -> Result<String, String> {
+        loop {
+            let shown = match engine.life(&sufferer.member.id).await {
+                Ok(now) => proof::effect(&self.fault, &sufferer.before, &now),
+                Err(error) => Err(format!("unknown: {error}")),
+            };
+            if shown.is_ok() || Instant::now() >= deadline {
+                return shown;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Brings every member back to running, confirms it, and removes the undo file.
+    ///
+    /// Looks at each container and does only what is missing. Retries for up to 30 s, and goes on when
+    /// the caller is cancelled. A container that is no longer there counts as healed, with a warning.
+    ///
+    /// # Errors
+    /// When a member is not back within 30 s; the undo file stays for [`crate::heal_left`] then.
+    pub async fn heal<E: Engine>(mut self, engine: &E) -> Result<(), ChaosError> {
+        // From here on the healing task answers for the fault, also when nobody waits for it any more.
+        self.healed = true;
+        let (engine, undo, path) = (engine.clone(), self.undo.clone(), self.path.clone());
+        let healing = tokio::spawn(async move {
+            let healed = mend_and_forget(&engine, &undo, &path, Asker::Holder).await;
+            match &healed {
+                Ok(notes) => notes
+                    .iter()
+                    .for_each(|note| tracing::warn!(fault = undo.fault, "{note}")),
+                Err(error) => tracing::error!(%error, "fault is still in force"),
+            }
+            healed
+        });
+        match healing.await {
+            Ok(healed) => healed.map(drop),
+            Err(error) => Err(ChaosError::cut_short("healing", &error)),
+        }
+    }
+}
+
+impl Drop for Affliction {
+    fn drop(&mut self) {
+        if !self.healed {
+            let members: Vec<_> = self.members().collect();
+            tracing::error!(
+                fault = self.fault.name(),
+                members = members.join(", "),
+                undo = %self.path.display(),
+                "fault may be in force and was dropped without healing"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drill::Signal;
+
+    use super::*;
+    use crate::fake::{FakeEngine, Folder, killed, member};
+
+    const KILL: Fault = Fault::Kill {
+        signal: Signal::Kill,
+    };
+
+    fn faults() -> [Fault; 4] {
+        let stop = Fault::Stop {
+            grace: Duration::from_secs(1),
+        };
+        [KILL, stop, Fault::Restart {}, Fault::Pause {}]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_fault_is_undoable_first_then_applied_proven_and_healed() {
+        for fault in faults() {
+            let folder = Folder::new();
+            let engine = FakeEngine::running(&["api-1", "api-2", "api-3"]);
+            engine.world().undo_first = Some(folder.path.clone());
+            let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+            let members = ["api-1", "api-2"].map(member);
+            let affliction = apply(&engine, &ledger, &fault, &members).await.unwrap();
+            let seen = affliction.prove(&engine).await.unwrap();
+            assert!(seen.contains("api-1") && seen.contains("api-2"), "{seen}");
+            assert_eq!(folder.undo_files(), 1);
+            affliction.heal(&engine).await.unwrap();
+            assert!(engine.all_run(), "{fault}");
+            assert_eq!(folder.undo_files(), 0);
+            let calls = engine.world().calls.join(", ");
+            assert!(!calls.contains("api-3"), "{calls}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guarded_member_is_refused_before_anything_is_done() {
+        let folder = Folder::new();
+        let engine = FakeEngine::running(&["api-1", "observer"]);
+        let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+        let mut foreign = member("api-1");
+        foreign.project = "shop".to_owned();
+        for (members, expected) in [
+            (vec![member("api-1"), member("observer")], "instrument"),
+            (vec![foreign], "belongs to project shop"),
+            (vec![member("api-2")], "api-2 is missing already"),
+            (vec![], "no member to kill"),
+        ] {
+            let error = apply(&engine, &ledger, &KILL, &members).await.unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        assert!(engine.world().calls.is_empty());
+        assert_eq!(folder.undo_files(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_member_that_does_not_run_can_not_show_a_fault() {
+        let folder = Folder::new();
+        let engine = FakeEngine::running(&["api-1"]);
+        engine.put("api-1", killed());
+        let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+        let error = apply(&engine, &ledger, &KILL, &[member("api-1")])
+            .await
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("stopped with exit code 137 already"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn without_an_undo_on_disk_nothing_is_done() {
+        let folder = Folder::new();
+        let engine = FakeEngine::running(&["api-1"]);
+        let ledger = UndoLedger::open(&folder.path.join("gone"), "p").unwrap();
+        std::fs::remove_dir(folder.path.join("gone")).unwrap();
+        let error = apply(&engine, &ledger, &KILL, &[member("api-1")])
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ChaosError::Disk { .. }), "{error}");
+        assert!(engine.world().calls.is_empty() && engine.all_run());
+    }
+
+    #[tokio::test]
+    async fn a_partial_failure_names_the_member_and_leaves_the_undo() {
+        let folder = Folder::new();
+        let engine = FakeEngine::running(&["api-1", "api-2"]);
+        engine.world().failures.insert("pause c-api-2".into(), 1);
+        let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+        let members = ["api-1", "api-2"].map(member);
+        let error = apply(&engine, &ledger, &Fault::Pause {}, &members)
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("api-2: ") && text.contains("000001-pause.json"),
+            "{text}"
+        );
+        assert_eq!(folder.undo_files(), 1);
+        crate::heal_left(&engine, &folder.path).await.unwrap();
+        assert!(engine.all_run());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ignored_signal_is_not_proven() {
+        let folder = Folder::new();
+        let engine = FakeEngine::running(&["api-1"]);
+        engine.world().deaf.insert("c-api-1".into());
+        let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+        let term = Fault::Kill {
+            signal: Signal::Term,
+        };
+        let affliction = apply(&engine, &ledger, &term, &[member("api-1")])
+            .await
+            .unwrap();
+        let begin = Instant::now();
+        let error = affliction.prove(&engine).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "kill not proven: api-1 is running after signal TERM"
+        );
+        assert!(begin.elapsed() >= SHOW && begin.elapsed() < SHOW * 2);
+        affliction.heal(&engine).await.unwrap();
+    }
+}

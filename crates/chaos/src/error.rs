@@ -1,0 +1,148 @@
+//! Why a fault was not applied, not proven or not healed.
+
+use std::{io, path::PathBuf};
+
+use drill::{Role, Target};
+use engine::{EngineError, State};
+
+/// Why a fault was not applied, not proven or not healed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChaosError {
+    /// The target names a member that is not there.
+    #[error("no member {name}; there are {}", listed(there))]
+    NoSuchMember {
+        /// The name.
+        name: String,
+        /// Names of the members that are there.
+        there: Vec<String>,
+    },
+    /// Nobody plays the role at this moment.
+    #[error("no member plays {role} now; seen are {}", listed(seen))]
+    NobodyPlays {
+        /// The role.
+        role: Role,
+        /// The roles that are played, each with its members.
+        seen: Vec<String>,
+    },
+    /// There are fewer members than the target asks for.
+    #[error("{target} is more than there is: {}", listed(there))]
+    TooFew {
+        /// The target.
+        target: Target,
+        /// Names of the members that would do.
+        there: Vec<String>,
+    },
+    /// The target is part of the testbed.
+    #[error("{member} is an instrument of the testbed and never a target")]
+    Instrument {
+        /// The member.
+        member: String,
+    },
+    /// The member belongs to another project than the ledger.
+    #[error("{member} belongs to project {project}, but this ledger to {expected}")]
+    ForeignMember {
+        /// The member.
+        member: String,
+        /// Its project.
+        project: String,
+        /// The ledger's project.
+        expected: String,
+    },
+    /// A fault on nobody.
+    #[error("no member to {fault}")]
+    Nobody {
+        /// The fault.
+        fault: &'static str,
+    },
+    /// The member does not run, so a fault would change nothing.
+    #[error("{member} is {state} already, so a {fault} would show nothing")]
+    NotRunning {
+        /// The member.
+        member: String,
+        /// Its state.
+        state: State,
+        /// The fault.
+        fault: &'static str,
+    },
+    /// The engine refused for at least one member. The undo file is left: heal what was done.
+    #[error("{fault} failed for {}; the undo is left in {}", failed.join("; "), undo.display())]
+    Partly {
+        /// The fault.
+        fault: &'static str,
+        /// Each failed member with the reason.
+        failed: Vec<String>,
+        /// The undo file.
+        undo: PathBuf,
+    },
+    /// The engine's state does not show the fault.
+    #[error("{fault} not proven: {}", unproven.join("; "))]
+    NotProven {
+        /// The fault.
+        fault: &'static str,
+        /// Each member with what was seen instead.
+        unproven: Vec<String>,
+    },
+    /// A member could not be brought back in time. The undo file is left.
+    #[error("{fault} not healed: {}; the undo is left in {}", unhealed.join("; "), undo.display())]
+    NotHealed {
+        /// The fault.
+        fault: String,
+        /// Each member with the reason.
+        unhealed: Vec<String>,
+        /// The undo file.
+        undo: PathBuf,
+    },
+    /// Some of what was left could not be healed; everything else was.
+    #[error("not everything was healed: {}", problems.join("; "))]
+    Left {
+        /// What was healed, in words.
+        healed: Vec<String>,
+        /// What was not, and why.
+        problems: Vec<String>,
+    },
+    /// The undo file can't be read as one.
+    #[error("undo file {} is not readable: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The folder of undo files can't be used.
+    #[error("failed to {action} {}: {source}", path.display())]
+    Disk {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The engine does not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Our own work was cut short, such as by the end of the runtime. The undo file is left.
+    #[error("{what} was cut short: {reason}")]
+    CutShort {
+        /// What was being done.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl ChaosError {
+    pub(crate) fn cut_short(what: &'static str, error: &tokio::task::JoinError) -> Self {
+        Self::CutShort {
+            what,
+            reason: error.to_string(),
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names.join(", ")
+}

@@ -1,0 +1,215 @@
+//! An engine in memory that fails when told to, for the tests of this crate.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use drill::Target;
+use engine::{EngineError, Inspect, Life, Lifecycle, Member, State};
+
+/// A member of project `p` whose id is `c-` and its name; the observer is an instrument.
+pub(crate) fn member(name: &str) -> Member {
+    let component = Target::Container(name.to_owned()).component();
+    Member {
+        id: format!("c-{name}"),
+        project: "p".to_owned(),
+        service: name.to_owned(),
+        component: component
+            .map_or("instrument", drill::Component::name)
+            .to_owned(),
+        zone: None,
+        addresses: BTreeMap::new(),
+        published: BTreeMap::new(),
+    }
+}
+
+/// A new empty folder that goes away with its guard.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("gameday-chaos-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self { path }
+    }
+
+    /// How many undo files are in it.
+    pub(crate) fn undo_files(&self) -> usize {
+        crate::ledger::left_in(&self.path).unwrap().len()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The engine. Copies share their containers.
+#[derive(Clone)]
+pub(crate) struct FakeEngine(Arc<Mutex<World>>);
+
+#[derive(Default)]
+pub(crate) struct World {
+    lives: BTreeMap<String, Life>,
+    ticks: u64,
+    /// Every changing call, as `kill c-api-1`.
+    pub(crate) calls: Vec<String>,
+    /// Calls that fail, with how often they still do; `*` stands for every call.
+    pub(crate) failures: BTreeMap<String, usize>,
+    /// Ids whose process ignores everything but KILL.
+    pub(crate) deaf: BTreeSet<String>,
+    /// Ids that die by a kill that was on its way, after so many looks.
+    pub(crate) dying: BTreeMap<String, usize>,
+    /// Ids that stop again right after each start.
+    pub(crate) stillborn: BTreeSet<String>,
+    /// When set, every changing call must find an undo file there.
+    pub(crate) undo_first: Option<PathBuf>,
+}
+
+impl FakeEngine {
+    /// An engine on which these members run.
+    pub(crate) fn running(names: &[&str]) -> Self {
+        let mut world = World::default();
+        for name in names {
+            world.set(&member(name).id, State::Running);
+        }
+        Self(Arc::new(Mutex::new(world)))
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn put(&self, name: &str, state: State) {
+        self.world().set(&member(name).id, state);
+    }
+
+    pub(crate) fn all_run(&self) -> bool {
+        self.world()
+            .lives
+            .values()
+            .all(|life| life.state == State::Running)
+    }
+
+    fn call(&self, action: &str, id: &str) -> Result<MutexGuard<'_, World>, EngineError> {
+        let mut world = self.world();
+        if let Some(dir) = &world.undo_first {
+            assert!(
+                !crate::ledger::left_in(dir).unwrap().is_empty(),
+                "{action} {id} came before its undo"
+            );
+        }
+        let call = format!("{action} {id}");
+        for key in [call.as_str(), "*"] {
+            if let Some(left) = world.failures.get_mut(key).filter(|left| **left > 0) {
+                *left -= 1;
+                return Err(refused(id));
+            }
+        }
+        world.calls.push(call);
+        Ok(world)
+    }
+}
+
+pub(crate) fn killed() -> State {
+    State::Stopped {
+        exit_code: 137,
+        oom_killed: false,
+    }
+}
+
+fn refused(id: &str) -> EngineError {
+    EngineError::Refused {
+        action: "reach",
+        object: id.to_owned(),
+        reason: "told to fail".to_owned(),
+    }
+}
+
+impl World {
+    fn set(&mut self, id: &str, state: State) {
+        let was = self.lives.get(id).copied();
+        let starts = state == State::Running && was.is_none_or(|was| was.state != State::Paused);
+        self.ticks += 1_000_000_000;
+        let started_at_unix_ns = match was {
+            Some(was) if !starts => was.started_at_unix_ns,
+            _ => self.ticks,
+        };
+        let life = Life {
+            state,
+            started_at_unix_ns,
+        };
+        self.lives.insert(id.to_owned(), life);
+    }
+}
+
+impl Inspect for FakeEngine {
+    async fn members(&self, _project: &str) -> Result<Vec<Member>, EngineError> {
+        Err(refused("members"))
+    }
+
+    async fn life(&self, id: &str) -> Result<Life, EngineError> {
+        let mut world = self.world();
+        if let Some(left) = world.dying.get_mut(id) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                world.dying.remove(id);
+                world.set(id, killed());
+            }
+        }
+        let missing = Life {
+            state: State::Missing,
+            started_at_unix_ns: 0,
+        };
+        Ok(world.lives.get(id).copied().unwrap_or(missing))
+    }
+
+    async fn logs(&self, id: &str, _tail_lines: u32) -> Result<String, EngineError> {
+        Err(refused(id))
+    }
+}
+
+impl Lifecycle for FakeEngine {
+    async fn kill(&self, id: &str, signal: &str) -> Result<(), EngineError> {
+        let mut world = self.call("kill", id)?;
+        if signal == "KILL" || !world.deaf.contains(id) {
+            world.set(id, killed());
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, id: &str, _grace: Duration) -> Result<(), EngineError> {
+        self.call("stop", id)?.set(id, killed());
+        Ok(())
+    }
+
+    async fn start(&self, id: &str) -> Result<(), EngineError> {
+        let mut world = self.call("start", id)?;
+        let stillborn = world.stillborn.contains(id);
+        world.set(id, if stillborn { killed() } else { State::Running });
+        Ok(())
+    }
+
+    async fn pause(&self, id: &str) -> Result<(), EngineError> {
+        self.call("pause", id)?.set(id, State::Paused);
+        Ok(())
+    }
+
+    async fn unpause(&self, id: &str) -> Result<(), EngineError> {
+        self.call("unpause", id)?.set(id, State::Running);
+        Ok(())
+    }
+}
