@@ -1,0 +1,135 @@
+//! One row for each episode: what was done, what users noticed, and how long it took to mend.
+
+use drill::{Class, Episode, Role, Target};
+use timeline::Offset;
+
+use crate::{
+    figures::{EpisodeFigures, EpisodeState, QuietFigures, Toll, figure},
+    slots::OUTAGE_FROM_S,
+    story::{Chapter, Story},
+    tally::{Share, Tally},
+    toll,
+};
+
+/// The rows of all episodes, in the drill's order.
+pub(crate) fn figures(story: &Story, tally: &Tally) -> Vec<EpisodeFigures> {
+    let episodes = story.header.drill.episodes.iter().zip(&story.episodes);
+    let shares = tally.shares.iter().skip(1);
+    let row = |((episode, chapter), share)| row(story, tally, episode, chapter, share);
+    episodes.zip(shares).map(row).collect()
+}
+
+fn row(
+    story: &Story,
+    tally: &Tally,
+    episode: &Episode,
+    chapter: &Chapter,
+    share: &Share,
+) -> EpisodeFigures {
+    let since = |from: Option<Offset>, to: Option<Offset>| Some(to?.since(from?).as_secs_f64());
+    let from = chapter.requested;
+    let (first_bad, last_bad) = share.bad_span.unzip();
+    let at = |at: Option<Offset>| at.map(|at| story.seconds(at));
+    EpisodeFigures {
+        name: episode.name.clone(),
+        target: episode.target.to_string(),
+        victim: victim(&episode.target),
+        fault: episode.fault.to_string(),
+        members: chapter.members.clone(),
+        roles: chapter.roles.clone(),
+        state: state(chapter),
+        detail: detail(chapter),
+        begin_s: at(from),
+        heal_s: at(chapter.heal_requested),
+        end_s: at(chapter.ended),
+        hold_s: since(chapter.applied, chapter.heal_requested),
+        first_bad_s: since(from, first_bad),
+        last_bad_s: since(from, last_bad),
+        noticed_s: since(from, chapter.noticed),
+        replaced_s: since(from, chapter.replaced),
+        recovery_s: since(chapter.healed, chapter.ended),
+        exposed_s: since(from, chapter.ended),
+        toll: toll::of_share(share, &tally.slots, &Class::ALL),
+    }
+}
+
+/// How far an episode came.
+pub(crate) fn state(chapter: &Chapter) -> EpisodeState {
+    match (chapter.applied, chapter.ended) {
+        (None, _) => EpisodeState::NotRun,
+        (Some(_), _) if !chapter.is_proven() => EpisodeState::NotProven,
+        (Some(_), None) => EpisodeState::NotRecovered,
+        (Some(_), Some(_)) => EpisodeState::Complete,
+    }
+}
+
+/// Why an episode did not come further, or what was seen of its fault.
+pub(crate) fn detail(chapter: &Chapter) -> String {
+    let failed = chapter.fault_failed.as_ref().or(chapter.failed.as_ref());
+    let words = |said: Option<&(Offset, String)>| said.map(|(_, text)| text.clone());
+    match state(chapter) {
+        EpisodeState::Complete => words(chapter.proven.as_ref()),
+        EpisodeState::NotProven => words(failed).or(Some("its effect was not read back".into())),
+        EpisodeState::NotRecovered => {
+            words(chapter.failed.as_ref()).or(Some("the record ends before full health".into()))
+        }
+        EpisodeState::NotRun => words(failed).or(Some("the run ended before its turn".into())),
+    }
+    .unwrap_or_default()
+}
+
+/// The component that a target belongs to, with the role where the target is one.
+fn victim(target: &Target) -> String {
+    let component = target
+        .component()
+        .map_or_else(|| target.to_string(), |c| c.to_string());
+    match target {
+        Target::Role(role) => format!("{component} ({})", role_word(*role)),
+        Target::Container(_) | Target::Any { .. } => component,
+    }
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::PostgresPrimary => "primary",
+        Role::PostgresReplica => "replica",
+        Role::RedisMaster => "master",
+        Role::QueueLeader => "queue leader",
+        Role::EtcdLeader => "leader",
+        Role::VipHolder => "address holder",
+    }
+}
+
+/// Who took at least one class of traffic down, in the order of the episodes.
+pub(crate) fn took_down(episodes: &[EpisodeFigures]) -> Vec<String> {
+    let down = |row: &&EpisodeFigures| row.toll.longest_outage_s >= OUTAGE_FROM_S;
+    let mut victims: Vec<String> = vec![];
+    for row in episodes.iter().filter(down) {
+        if !victims.contains(&row.victim) {
+            victims.push(row.victim.clone());
+        }
+    }
+    victims
+}
+
+/// The time outside all episodes.
+pub(crate) fn quiet(story: &Story, tally: &Tally) -> QuietFigures {
+    let (begin, end) = (story.zero(), story.load_end());
+    let busy = story.stretches().into_iter().map(|stretch| {
+        stretch
+            .until
+            .min(end)
+            .since(stretch.from.max(begin))
+            .as_secs_f64()
+    });
+    QuietFigures {
+        seconds: figure((end.since(begin).as_secs_f64() - busy.sum::<f64>()).max(0.0)),
+        toll: quiet_toll(tally),
+    }
+}
+
+fn quiet_toll(tally: &Tally) -> Toll {
+    let nothing = Share::default();
+    let share = tally.shares.first().unwrap_or(&nothing);
+    toll::of_share(share, &tally.slots, &Class::ALL)
+}

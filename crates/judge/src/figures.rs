@@ -1,0 +1,261 @@
+//! The figures of a run. All times are seconds since the load's start unless said otherwise.
+
+use std::collections::BTreeMap;
+
+use drill::{Class, Component, Role};
+use serde::{Deserialize, Serialize};
+
+/// A figure to six decimals: more is noise, and would not survive being written as JSON and read again.
+pub(crate) fn figure(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+/// What users of one class suffered in some stretch of time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassToll {
+    /// The class.
+    pub class: Class,
+    /// Requests due.
+    pub requests: u64,
+    /// Requests without a good answer.
+    pub bad: u64,
+    /// Seconds in which more than [`crate::BAD_SECOND_ABOVE_PERCENT`] of the class's requests were bad.
+    pub bad_seconds: u64,
+    /// Sum over the seconds of the share of bad requests.
+    pub bad_second_equivalents: f64,
+    /// Seconds in which more than half of the class's requests were bad.
+    pub down_seconds: u64,
+    /// Longest run of such seconds without a better one between them.
+    pub longest_outage_s: u64,
+}
+
+/// What users suffered in some stretch of time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Toll {
+    /// Requests due.
+    pub requests: u64,
+    /// Requests without a good answer.
+    pub bad: u64,
+    /// Bad seconds of the worst class.
+    pub bad_seconds: u64,
+    /// Bad-second-equivalents of the worst class.
+    pub bad_second_equivalents: f64,
+    /// The class with the most bad-second-equivalents, if any request was bad.
+    pub worst_class: Option<Class>,
+    /// Classes that were down for at least one second.
+    pub down: Vec<Class>,
+    /// Longest continuous outage of any class, in seconds.
+    pub longest_outage_s: u64,
+    /// Class by class.
+    pub by_class: Vec<ClassToll>,
+}
+
+/// How far an episode came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EpisodeState {
+    /// Full health, a proven fault, and full health again.
+    Complete,
+    /// The fault was applied, but its effect was not seen.
+    NotProven,
+    /// The fault was healed, but full health did not come back in time.
+    NotRecovered,
+    /// The fault was never applied.
+    NotRun,
+}
+
+/// One episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeFigures {
+    /// Name, unique within the drill.
+    pub name: String,
+    /// Target as the drill says it.
+    pub target: String,
+    /// Component of the target, and the role where the drill names one, such as `postgres (primary)`.
+    pub victim: String,
+    /// The fault.
+    pub fault: String,
+    /// Members that suffered.
+    pub members: Vec<String>,
+    /// Roles that they played.
+    pub roles: Vec<Role>,
+    /// How far it came.
+    pub state: EpisodeState,
+    /// Why it did not come further, or what was seen of the fault.
+    pub detail: String,
+    /// When the fault was requested.
+    pub begin_s: Option<f64>,
+    /// When healing was requested.
+    pub heal_s: Option<f64>,
+    /// When full health was back.
+    pub end_s: Option<f64>,
+    /// From the fault's being applied to the request to heal it, in seconds.
+    pub hold_s: Option<f64>,
+    /// From the fault to the due time of the first bad request, in seconds.
+    pub first_bad_s: Option<f64>,
+    /// From the fault to the due time of the last bad request, in seconds.
+    pub last_bad_s: Option<f64>,
+    /// From the fault to the first sight of a victim's ill health, in seconds.
+    pub noticed_s: Option<f64>,
+    /// From the fault to the first sight of another member in the victim's role, in seconds.
+    pub replaced_s: Option<f64>,
+    /// From the end of healing to full health, in seconds.
+    pub recovery_s: Option<f64>,
+    /// From the fault to full health, in seconds: the time at reduced redundancy.
+    pub exposed_s: Option<f64>,
+    /// What users suffered.
+    pub toll: Toll,
+}
+
+/// The time outside all episodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuietFigures {
+    /// Its length within the load, in seconds.
+    pub seconds: f64,
+    /// What users suffered in it.
+    pub toll: Toll,
+}
+
+/// Percentiles, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Half are at most this.
+    pub p50_ms: Option<f64>,
+    /// 95 % are at most this.
+    pub p95_ms: Option<f64>,
+    /// 99 % are at most this.
+    pub p99_ms: Option<f64>,
+    /// 99.9 % are at most this.
+    pub p999_ms: Option<f64>,
+    /// All are at most this.
+    pub max_ms: Option<f64>,
+}
+
+/// How late the generator was with its own requests.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Lateness {
+    /// Sent minus due.
+    #[serde(flatten)]
+    pub sent: Percentiles,
+    /// Requests not sent at all.
+    pub not_sent: u64,
+}
+
+/// The load as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadFigures {
+    /// From the load's start to its end, in seconds.
+    pub seconds: f64,
+    /// Scenario time that the curve spans, in hours.
+    pub scenario_hours: f64,
+    /// How many times faster than the day the curve was walked.
+    pub speed: f64,
+    /// Users in the quiet hour of the curve.
+    pub baseline_users: u32,
+    /// Most users that the curve reaches.
+    pub peak_users: u32,
+    /// Most distinct users seen within one period of a user.
+    pub users_seen: u32,
+    /// Most users that the curve holds for a whole period: this many must be seen.
+    pub users_due: u32,
+    /// Arrivals recorded.
+    pub arrivals: u64,
+    /// Arrivals without a good answer.
+    pub bad: u64,
+    /// Most requests a second over ten seconds.
+    pub peak_requests_per_s: f64,
+    /// Requests a second over the whole load.
+    pub mean_requests_per_s: f64,
+    /// The generator's own lateness.
+    pub lateness: Lateness,
+}
+
+/// One class of traffic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassFigures {
+    /// The class.
+    pub class: Class,
+    /// Whether the contract names it.
+    pub promised: bool,
+    /// Arrivals by outcome; outcomes that did not occur are left out.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Share of requests with a good answer, in percent.
+    pub good_percent: Option<f64>,
+    /// Over all requests, a failed one counting as slower than any answer; none where the percentile falls
+    /// on a failed request. The clauses are judged by these.
+    pub latency: Percentiles,
+    /// Over the good answers alone.
+    pub answered: Percentiles,
+    /// What users suffered in the whole run.
+    pub toll: ClassToll,
+}
+
+/// What the episodes allow to say about other ones: independent units are episodes, not requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Confidence {
+    /// Episodes that came to their end.
+    pub episodes: u64,
+    /// Episodes without a bad request.
+    pub clean: u64,
+    /// 95 % upper bound on the chance that such an episode costs users anything, in percent.
+    pub costly_at_most_percent: f64,
+    /// Bad-second-equivalents of one schedule of faults, mean, in seconds.
+    pub mean_s: f64,
+    /// Bad-second-equivalents of one schedule of faults, 95 % upper bound, in seconds.
+    pub bound_s: f64,
+    /// The schedule that this assumes, in words.
+    pub schedule: String,
+}
+
+/// How a counter's samples become one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Increase over the run; a process that restarts begins at 0 again.
+    Total,
+    /// Highest value seen: a level, not a count.
+    Highest,
+}
+
+/// One counter of a component.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CounterFigures {
+    /// What is counted.
+    pub counter: String,
+    /// How `value` and `by_member` come about.
+    pub kind: Kind,
+    /// Over all members: their sum for a total, their highest for a level.
+    pub value: f64,
+    /// Member by member.
+    pub by_member: BTreeMap<String, f64>,
+}
+
+/// What one component counted itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComponentFigures {
+    /// The component.
+    pub component: Component,
+    /// Its counters, by name.
+    pub counters: Vec<CounterFigures>,
+}
+
+/// The run over time. Every list has one value per step.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Series {
+    /// Where the first step begins.
+    pub begin_s: f64,
+    /// Length of a step of `requests` and `bad`.
+    pub step_s: u64,
+    /// Requests due, by class.
+    pub requests: BTreeMap<Class, Vec<u64>>,
+    /// Requests without a good answer, by class.
+    pub bad: BTreeMap<Class, Vec<u64>>,
+    /// Length of a step of `answered_p99_ms`.
+    pub latency_step_s: u64,
+    /// p99 of the good answers of all promised classes; none where there was no answer.
+    pub answered_p99_ms: Vec<Option<f64>>,
+    /// Length of a step of `users`.
+    pub users_step_s: f64,
+    /// Distinct users seen.
+    pub users: Vec<u32>,
+}

@@ -1,0 +1,276 @@
+//! What the judge says: the verdict, the findings it is the worst of, and the figures behind them.
+
+use std::collections::BTreeMap;
+
+use drill::Contract;
+use serde::{Deserialize, Serialize};
+use timeline::Offset;
+
+use crate::{
+    clauses, confidence, counters, episodes,
+    evidence::{self, Recording},
+    figures::{
+        ClassFigures, ComponentFigures, Confidence, EpisodeFigures, LoadFigures, QuietFigures,
+        Series,
+    },
+    load, series,
+    story::Story,
+    tally::Tally,
+};
+
+/// Whether a promise was kept. Ordered: the worst of several is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The promise was kept, and the run proves it.
+    Held,
+    /// The run does not prove anything about the promise.
+    Unproven,
+    /// The promise was not kept.
+    Broken,
+}
+
+impl Verdict {
+    /// The word for reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Unproven => "unproven",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clause {
+    /// Bad-second-equivalents against the outage budget.
+    Availability,
+    /// Bad seconds against the outage budget.
+    BadSeconds,
+    /// A percentile of latency.
+    Latency,
+    /// What the topology costs.
+    Bill,
+    /// Whether the run can prove anything.
+    Evidence,
+}
+
+impl Clause {
+    /// The word for reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Availability => "availability",
+            Self::BadSeconds => "bad seconds",
+            Self::Latency => "latency",
+            Self::Bill => "bill",
+            Self::Evidence => "evidence",
+        }
+    }
+}
+
+/// The unit of a measured number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// US dollars a month.
+    UsdMonthly,
+    /// A plain count.
+    Count,
+}
+
+/// A value, in words and as a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// In words, unit included.
+    pub text: String,
+    /// As a number; none when the value is worse than any number, such as the latency of a failed request.
+    pub number: Option<f64>,
+    /// Unit of the number.
+    pub unit: Unit,
+}
+
+/// Where to look.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Entries of the timeline, by their offset.
+    pub offsets: Vec<Offset>,
+    /// Episodes, by name.
+    pub episodes: Vec<String>,
+}
+
+/// One clause of the contract, judged, or one reason why the run proves less than it should.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is about.
+    pub clause: Clause,
+    /// The clause in a few words, such as `latency p99`.
+    pub title: String,
+    /// Kept, broken or unproven.
+    pub verdict: Verdict,
+    /// What was measured.
+    pub measured: Measure,
+    /// What was promised.
+    pub limit: Option<Measure>,
+    /// The reasoning, as one or two sentences.
+    pub why: String,
+    /// Where to look.
+    pub evidence: Evidence,
+}
+
+/// One line of the bill with its sum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BillFigure {
+    /// Row of the price list.
+    pub row: String,
+    /// What one unit is.
+    pub title: String,
+    /// Units.
+    pub count: u32,
+    /// US dollars a month for one unit.
+    pub unit_usd: f64,
+    /// US dollars a month for all units.
+    pub sum_usd: f64,
+}
+
+/// What the topology costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bill {
+    /// One line per price row.
+    pub lines: Vec<BillFigure>,
+    /// US dollars a month in total.
+    pub total_usd: f64,
+}
+
+/// A judged run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The worst of the findings.
+    pub verdict: Verdict,
+    /// The verdict and its reason, in one line.
+    pub summary: String,
+    /// The run's id.
+    pub run: String,
+    /// Wall time of the run's start, RFC 3339.
+    pub started_at: String,
+    /// Name of the drill.
+    pub drill: String,
+    /// What the drill does.
+    pub about: String,
+    /// What to take home.
+    pub lesson: String,
+    /// Topology.
+    pub topology: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The machine, in words.
+    pub machine: BTreeMap<String, String>,
+    /// What was promised.
+    pub contract: Contract,
+    /// Every clause and every reason for doubt, in the contract's order.
+    pub findings: Vec<Finding>,
+    /// Components whose fault took at least one class of traffic down, in the order of the episodes.
+    pub took_down: Vec<String>,
+    /// The load as a whole.
+    pub load: LoadFigures,
+    /// Each class of traffic that the contract names or that was seen.
+    pub classes: Vec<ClassFigures>,
+    /// Each episode of the drill, in order.
+    pub episodes: Vec<EpisodeFigures>,
+    /// The time outside all episodes.
+    pub quiet: QuietFigures,
+    /// What the episodes allow to say about other ones.
+    pub confidence: Option<Confidence>,
+    /// What each component counted itself.
+    pub components: Vec<ComponentFigures>,
+    /// The bill.
+    pub bill: Bill,
+    /// The run over time, for charts.
+    pub series: Series,
+    /// Command that repeats the run.
+    pub rerun: String,
+    /// Command that judges this recording again.
+    pub rejudge: String,
+}
+
+/// Puts the judgement together from what the run's two recordings hold.
+pub(crate) fn assemble(story: &Story, tally: &Tally, recording: &Recording) -> Judgement {
+    let drill = &story.header.drill;
+    let episodes = episodes::figures(story, tally);
+    let took_down = episodes::took_down(&episodes);
+    let bill = bill(story);
+    let load = load::figures(story, tally);
+    let mut findings = clauses::findings(story, tally, &episodes, &bill);
+    findings.extend(evidence::findings(story, tally, recording, &load));
+    // A drill always has an availability clause, so there is always a finding.
+    let worst = findings.iter().map(|finding| finding.verdict).max();
+    let verdict = worst.unwrap_or(Verdict::Unproven);
+    Judgement {
+        verdict,
+        summary: summary(verdict, &findings, &took_down),
+        run: story.header.run.clone(),
+        started_at: story.header.started_at.clone(),
+        drill: drill.name.clone(),
+        about: drill.about.clone(),
+        lesson: drill.lesson.clone(),
+        topology: drill.topology.clone(),
+        seed: drill.seed,
+        machine: story.header.machine.clone(),
+        contract: drill.contract.clone(),
+        classes: load::classes(story, tally),
+        quiet: episodes::quiet(story, tally),
+        confidence: confidence::confidence(drill, &episodes),
+        components: counters::figures(&story.counters),
+        series: series::series(story, tally),
+        rerun: format!("gameday run chaos/{}.toml", drill.name),
+        rejudge: format!("gameday judge {}", story.header.run),
+        findings,
+        took_down,
+        load,
+        episodes,
+        bill,
+    }
+}
+
+/// The worst findings, by title; a broken contract also names who took the service down.
+fn summary(verdict: Verdict, findings: &[Finding], took_down: &[String]) -> String {
+    let worst = findings.iter().filter(|finding| finding.verdict == verdict);
+    let mut titles: Vec<_> = worst.map(|finding| finding.title.as_str()).collect();
+    titles.dedup();
+    match verdict {
+        Verdict::Held => "every promise was kept, and the run proves it".into(),
+        Verdict::Unproven => format!("the run does not prove it: {}", titles.join(", ")),
+        Verdict::Broken if took_down.is_empty() => titles.join(", "),
+        Verdict::Broken => format!(
+            "{}; the service went down with: {}",
+            titles.join(", "),
+            took_down.join(", ")
+        ),
+    }
+}
+
+fn bill(story: &Story) -> Bill {
+    let lines: Vec<_> = story
+        .header
+        .bill
+        .iter()
+        .map(|line| BillFigure {
+            row: line.row.clone(),
+            title: line.title.clone(),
+            count: line.count,
+            unit_usd: line.unit_usd,
+            sum_usd: cents(f64::from(line.count) * line.unit_usd),
+        })
+        .collect();
+    let total_usd = cents(lines.iter().map(|line| line.sum_usd).sum());
+    Bill { lines, total_usd }
+}
+
+fn cents(usd: f64) -> f64 {
+    (usd * 100.0).round() / 100.0
+}

@@ -1,0 +1,220 @@
+//! Percentiles of latency in bounded memory, in which a failed request never looks fast.
+
+use std::time::Duration;
+
+use hdrhistogram::{Counter, Histogram};
+
+use crate::figures::Percentiles;
+
+/// Largest latency told apart, an hour: far beyond any user's patience.
+const MOST_US: u64 = 3_600_000_000;
+/// Significant digits: a percentile is off by at most 0.1 %.
+const DIGITS: u8 = 3;
+
+/// Latencies of one class. Good answers have a latency; every other request ranks above all of them.
+#[derive(Debug)]
+pub(crate) struct Latencies {
+    good: Histogram<u64>,
+    failed: u64,
+    /// The limits that the contract sets, and how many good answers came within each, counted exactly.
+    within: Vec<(Duration, u64)>,
+}
+
+/// Microseconds with three significant digits.
+pub(crate) fn histogram() -> Histogram<u64> {
+    match Histogram::new_with_bounds(1, MOST_US, DIGITS) {
+        Ok(histogram) => histogram,
+        Err(error) => unreachable!("the bounds are constants that are valid: {error}"),
+    }
+}
+
+/// Whole microseconds, rounded up: a latency is never flattered.
+pub(crate) fn micros(latency: Duration) -> u64 {
+    u64::try_from(latency.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// Rank of a percentile among `count`, from 1: the smallest rank that at least so many percent do not exceed.
+pub(crate) fn rank(percentile: f64, count: u64) -> u64 {
+    // The subtraction undoes rounding: 99.9 % of 1000 is 999, not 999.0000000000001 and so 1000.
+    let exact = percentile * count as f64 / 100.0;
+    ((exact - 1e-6).ceil() as u64).clamp(1, count.max(1))
+}
+
+/// The value at a rank, in microseconds; none when there are fewer.
+pub(crate) fn at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Option<u64> {
+    let mut seen = 0;
+    histogram.iter_recorded().find_map(|step| {
+        seen += step.count_since_last_iteration();
+        (seen >= rank).then(|| step.value_iterated_to())
+    })
+}
+
+/// The usual percentiles of a histogram followed by `failed` requests that are slower than all of it.
+pub(crate) fn percentiles(good: &Histogram<u64>, failed: u64) -> Percentiles {
+    let count = good.len() + failed;
+    let at = |percentile| match count {
+        0 => None,
+        _ => at_rank(good, rank(percentile, count)).map(ms),
+    };
+    Percentiles {
+        p50_ms: at(50.0),
+        p95_ms: at(95.0),
+        p99_ms: at(99.0),
+        p999_ms: at(99.9),
+        max_ms: at(100.0),
+    }
+}
+
+/// Microseconds as milliseconds.
+pub(crate) fn ms(micros: u64) -> f64 {
+    micros as f64 / 1000.0
+}
+
+/// A latency clause held against one class.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Held {
+    /// Whether the percentile is within the limit.
+    pub(crate) within: bool,
+    /// The percentile in milliseconds; none where it falls on a failed request.
+    pub(crate) value_ms: Option<f64>,
+}
+
+impl Latencies {
+    /// For a contract with the given limits.
+    pub(crate) fn new(limits: impl Iterator<Item = Duration>) -> Self {
+        Self {
+            good: histogram(),
+            failed: 0,
+            within: limits.map(|limit| (limit, 0)).collect(),
+        }
+    }
+
+    /// A good answer.
+    pub(crate) fn good(&mut self, latency: Duration) {
+        self.good.saturating_record(micros(latency));
+        for (limit, count) in &mut self.within {
+            *count += u64::from(latency <= *limit);
+        }
+    }
+
+    /// A request without a good answer.
+    pub(crate) fn failed(&mut self) {
+        self.failed += 1;
+    }
+
+    /// Over all requests.
+    pub(crate) fn all(&self) -> Percentiles {
+        percentiles(&self.good, self.failed)
+    }
+
+    /// Over the good answers.
+    pub(crate) fn answered(&self) -> Percentiles {
+        percentiles(&self.good, 0)
+    }
+
+    /// Holds the contract's clause number `clause` against this class; none without a request.
+    ///
+    /// The verdict comes from exact counts. The histogram gives the number to show: the lower end of its
+    /// step when within the limit and the upper end when beyond, so that number and verdict agree.
+    pub(crate) fn hold(&self, clause: usize, percentile: f64) -> Option<Held> {
+        let count = self.good.len() + self.failed;
+        let (_, fast) = self.within.get(clause)?;
+        if count == 0 {
+            return None;
+        }
+        let rank = rank(percentile, count);
+        let within = *fast >= rank;
+        let value = at_rank(&self.good, rank).map(|value| match within {
+            true => self.good.lowest_equivalent(value),
+            false => self.good.highest_equivalent(value),
+        });
+        Some(Held {
+            within,
+            value_ms: value.map(ms),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMIT: Duration = Duration::from_millis(100);
+
+    fn latencies(good_ms: &[u64], failed: usize) -> Latencies {
+        let mut latencies = Latencies::new([LIMIT].into_iter());
+        good_ms
+            .iter()
+            .for_each(|ms| latencies.good(Duration::from_millis(*ms)));
+        (0..failed).for_each(|_| latencies.failed());
+        latencies
+    }
+
+    #[test]
+    fn exactly_the_limit_is_within_it() {
+        let held = latencies(&[100; 50], 0).hold(0, 99.0).unwrap();
+        assert!(held.within);
+        assert!(held.value_ms.unwrap() <= 100.0);
+    }
+
+    #[test]
+    fn one_nanosecond_beyond_is_beyond() {
+        let mut latencies = latencies(&[], 0);
+        latencies.good(LIMIT + Duration::from_nanos(1));
+        let held = latencies.hold(0, 50.0).unwrap();
+        assert!(!held.within);
+        assert!(held.value_ms.unwrap() > 100.0);
+    }
+
+    #[test]
+    fn a_failed_request_is_slower_than_any_answer() {
+        let mut mixed = vec![5; 98];
+        mixed.push(40);
+        assert_eq!(
+            latencies(&mixed, 1).hold(0, 99.0).unwrap().value_ms,
+            Some(40.0)
+        );
+        let held = latencies(&[5; 98], 2).hold(0, 99.0).unwrap();
+        assert_eq!((held.within, held.value_ms), (false, None));
+    }
+
+    #[test]
+    fn without_a_request_there_is_nothing_to_hold() {
+        assert_eq!(latencies(&[], 0).hold(0, 99.0), None);
+        assert_eq!(latencies(&[], 0).all(), Percentiles::default());
+    }
+
+    #[test]
+    fn ranks_are_not_moved_by_rounding() {
+        assert_eq!(rank(99.9, 1000), 999);
+        assert_eq!(rank(99.0, 100), 99);
+        assert_eq!(rank(95.0, 1), 1);
+        assert_eq!(rank(50.0, 3), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_agree_with_a_sorted_list(mut all in prop::collection::vec(1_u64..3000, 1..300), failed in 0_usize..20, p in 1_u32..100) {
+            let latencies = latencies(&all, failed);
+            all.sort_unstable();
+            let rank = rank(f64::from(p), (all.len() + failed) as u64) as usize;
+            let held = latencies.hold(0, f64::from(p)).unwrap();
+            match all.get(rank - 1) {
+                Some(truth) => {
+                    prop_assert_eq!(held.within, *truth <= 100);
+                    let value = held.value_ms.unwrap();
+                    prop_assert!((value - *truth as f64).abs() <= *truth as f64 / 500.0 + 0.001);
+                }
+                None => prop_assert_eq!((held.within, held.value_ms), (false, None)),
+            }
+        }
+
+        #[test]
+        fn a_failure_never_improves_a_percentile(all in prop::collection::vec(1_u64..300, 1..100), p in 1_u32..100) {
+            let before = latencies(&all, 0).hold(0, f64::from(p)).unwrap();
+            let after = latencies(&all, 1).hold(0, f64::from(p)).unwrap();
+            prop_assert!(before.within || !after.within);
+        }
+    }
+}

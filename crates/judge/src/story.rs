@@ -1,0 +1,204 @@
+//! The timeline's entries, folded into what the judge asks of them.
+
+use drill::Role;
+use timeline::{Entry, Event, Header, MemberHealth, NEVER, Offset};
+
+use crate::{counters::Counters, figures::figure};
+
+/// Everything that the entries say.
+#[derive(Debug)]
+pub(crate) struct Story<'a> {
+    pub(crate) header: &'a Header,
+    /// When the load began.
+    pub(crate) load_started: Option<Offset>,
+    /// When the load ended by itself, and the arrivals recorded by then.
+    pub(crate) load_ended: Option<(Offset, u64)>,
+    /// One for each episode of the drill, in its order.
+    pub(crate) episodes: Vec<Chapter>,
+    pub(crate) observer_lost: Vec<(Offset, String)>,
+    pub(crate) interrupted: Option<Offset>,
+    pub(crate) finished: bool,
+    /// Latest offset of any entry.
+    pub(crate) last: Offset,
+    pub(crate) counters: Counters,
+}
+
+/// What the entries say of one episode.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Chapter {
+    pub(crate) started: Option<Offset>,
+    pub(crate) requested: Option<Offset>,
+    pub(crate) members: Vec<String>,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) applied: Option<Offset>,
+    pub(crate) proven: Option<(Offset, String)>,
+    pub(crate) fault_failed: Option<(Offset, String)>,
+    pub(crate) heal_requested: Option<Offset>,
+    pub(crate) healed: Option<Offset>,
+    pub(crate) ended: Option<Offset>,
+    pub(crate) failed: Option<(Offset, String)>,
+    /// First sight of a victim in ill health after the fault.
+    pub(crate) noticed: Option<Offset>,
+    /// First sight of another member in a role of the victims after the fault.
+    pub(crate) replaced: Option<Offset>,
+}
+
+impl Chapter {
+    /// Whether the effect of the fault was seen.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven.is_some() && self.fault_failed.is_none()
+    }
+
+    fn see(&mut self, at: Offset, health: &MemberHealth) {
+        if self.requested.is_none_or(|from| at < from) || self.ended.is_some() {
+            return;
+        }
+        let victim = self.members.contains(&health.member);
+        if victim && !health.healthy {
+            self.noticed.get_or_insert(at);
+        }
+        // A replica is not replaced by another replica: both had the role before.
+        let lost = |role: &Role| self.roles.contains(role) && *role != Role::PostgresReplica;
+        if !victim && health.roles.iter().any(lost) {
+            self.replaced.get_or_insert(at);
+        }
+    }
+}
+
+impl<'a> Story<'a> {
+    /// Folds the entries; none when they have no header.
+    pub(crate) fn new(entries: &'a [Entry]) -> Option<Self> {
+        let header = entries.iter().find_map(|entry| match &entry.event {
+            Event::Started(header) => Some(header.as_ref()),
+            _ => None,
+        })?;
+        let mut story = Self {
+            header,
+            load_started: None,
+            load_ended: None,
+            episodes: vec![Chapter::default(); header.drill.episodes.len()],
+            observer_lost: vec![],
+            interrupted: None,
+            finished: false,
+            last: Offset(0),
+            counters: Counters::default(),
+        };
+        for entry in entries {
+            story.last = story.last.max(entry.at);
+            story.take(entry.at, &entry.event);
+        }
+        Some(story)
+    }
+
+    fn take(&mut self, at: Offset, event: &Event) {
+        match event {
+            Event::Started(_) | Event::Engine { .. } => {}
+            Event::LoadStarted => self.load_started = Some(at),
+            Event::LoadEnded { arrivals } => self.load_ended = Some((at, *arrivals)),
+            Event::ObserverLost { reason } => self.observer_lost.push((at, reason.clone())),
+            Event::Interrupted => self.interrupted = Some(at),
+            Event::Finished => self.finished = true,
+            Event::Member(health) => {
+                for chapter in &mut self.episodes {
+                    chapter.see(at, health);
+                }
+            }
+            Event::Counter {
+                member,
+                component,
+                counter,
+                value,
+            } => self.counters.sample(*component, member, counter, *value),
+            Event::EpisodeStarted { episode } => self.chapter(*episode, |c| c.started = Some(at)),
+            Event::FaultRequested {
+                episode,
+                members,
+                roles,
+            } => self.chapter(*episode, |chapter| {
+                chapter.requested = Some(at);
+                chapter.members.clone_from(members);
+                chapter.roles.clone_from(roles);
+            }),
+            Event::FaultApplied { episode } => self.chapter(*episode, |c| c.applied = Some(at)),
+            Event::FaultProven { episode, seen } => {
+                self.chapter(*episode, |c| c.proven = Some((at, seen.clone())));
+            }
+            Event::FaultFailed { episode, reason } => {
+                self.chapter(*episode, |c| c.fault_failed = Some((at, reason.clone())));
+            }
+            Event::HealRequested { episode } => {
+                self.chapter(*episode, |c| c.heal_requested = Some(at));
+            }
+            Event::Healed { episode } => self.chapter(*episode, |c| c.healed = Some(at)),
+            Event::EpisodeEnded { episode } => self.chapter(*episode, |c| c.ended = Some(at)),
+            Event::EpisodeFailed { episode, reason } => {
+                self.chapter(*episode, |c| c.failed = Some((at, reason.clone())));
+            }
+        }
+    }
+
+    /// Episodes that the drill does not have are ignored: the header is the record of what was run.
+    fn chapter(&mut self, episode: usize, change: impl FnOnce(&mut Chapter)) {
+        if let Some(chapter) = self.episodes.get_mut(episode) {
+            change(chapter);
+        }
+    }
+
+    /// Where seconds count from.
+    pub(crate) fn zero(&self) -> Offset {
+        self.load_started.unwrap_or_default()
+    }
+
+    /// End of the load; of the record where the load did not end.
+    pub(crate) fn load_end(&self) -> Offset {
+        self.load_ended.map_or(self.last, |(at, _)| at)
+    }
+
+    /// Seconds from the load's start to `at`, negative before it.
+    pub(crate) fn seconds(&self, at: Offset) -> f64 {
+        figure(at.as_secs_f64() - self.zero().as_secs_f64())
+    }
+
+    /// The stretches of time that belong to an episode, in order of time: from its fault to full health, or
+    /// to the next episode where full health did not come back.
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        let stretch = |(episode, chapter): (usize, &Chapter)| {
+            let from = chapter.requested?;
+            let begins = self
+                .episodes
+                .iter()
+                .filter_map(|c| c.started.or(c.requested));
+            let next = begins.filter(|at| *at > from).min().unwrap_or(NEVER);
+            let until = chapter.ended.map_or(next, |ended| ended.min(next));
+            Some(Stretch {
+                from,
+                until,
+                episode,
+            })
+        };
+        let mut stretches: Vec<_> = self
+            .episodes
+            .iter()
+            .enumerate()
+            .filter_map(stretch)
+            .collect();
+        stretches.sort_by_key(|stretch| stretch.from);
+        stretches
+    }
+
+    /// Faults that were applied.
+    pub(crate) fn injected(&self) -> usize {
+        self.episodes
+            .iter()
+            .filter(|chapter| chapter.applied.is_some())
+            .count()
+    }
+}
+
+/// The time of one episode, `until` not included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) from: Offset,
+    pub(crate) until: Offset,
+    pub(crate) episode: usize,
+}

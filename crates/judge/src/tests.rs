@@ -1,0 +1,406 @@
+//! Each known breach must be found broken, each hole in the evidence unproven, and nothing else.
+
+use std::time::Duration;
+
+use drill::Class;
+use timeline::{Arrivals, Event, HEADER, Outcome};
+
+use crate::{
+    Clause, EpisodeState, Finding, JudgeError, Judgement, Verdict, judge,
+    testing::{Run, at},
+};
+
+/// The findings of that verdict, by title.
+fn titles(judgement: &Judgement, verdict: Verdict) -> Vec<&str> {
+    let found = judgement
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == verdict);
+    found.map(|finding| finding.title.as_str()).collect()
+}
+
+#[track_caller]
+fn unproven(run: &Run, title: &str) -> Judgement {
+    let judgement = run.judge();
+    assert_eq!(titles(&judgement, Verdict::Broken), Vec::<&str>::new());
+    assert_eq!(titles(&judgement, Verdict::Unproven), [title]);
+    assert_eq!(judgement.verdict, Verdict::Unproven);
+    assert!(judgement.summary.contains(title), "{}", judgement.summary);
+    judgement
+}
+
+fn finding(judgement: &Judgement, clause: Clause) -> &Finding {
+    judgement
+        .findings
+        .iter()
+        .find(|finding| finding.clause == clause)
+        .unwrap()
+}
+
+#[test]
+fn a_healthy_run_is_held() {
+    let judgement = Run::healthy().judge();
+    assert_eq!(
+        judgement.verdict,
+        Verdict::Held,
+        "{:#?}",
+        judgement.findings
+    );
+    assert_eq!(
+        titles(&judgement, Verdict::Held),
+        [
+            "availability",
+            "bad seconds",
+            "latency p95",
+            "latency p99",
+            "bill",
+            "evidence"
+        ]
+    );
+    assert!(judgement.took_down.is_empty());
+    assert!(
+        judgement
+            .episodes
+            .iter()
+            .all(|row| row.state == EpisodeState::Complete)
+    );
+}
+
+#[test]
+fn judging_twice_gives_the_same_bytes() {
+    let run = Run::healthy().fail(10.0..14.0, Class::Admin, Outcome::TimedOut);
+    let json = || serde_json::to_string(&run.judge()).unwrap();
+    assert_eq!(json(), json());
+    let back: Judgement = serde_json::from_str(&json()).unwrap();
+    assert_eq!(serde_json::to_string(&back).unwrap(), json());
+}
+
+#[test]
+fn the_order_of_arrivals_does_not_matter() {
+    let run = Run::healthy().fail(10.0..14.0, Class::Admin, Outcome::TimedOut);
+    let mut reversed = Run::healthy().fail(10.0..14.0, Class::Admin, Outcome::TimedOut);
+    reversed.arrivals.reverse();
+    assert_eq!(run.judge(), reversed.judge());
+}
+
+#[test]
+fn an_outage_beyond_the_budget_is_broken_and_names_who_took_the_service_down() {
+    let run = Run::healthy().fail(30.0..48.0, Class::Ingest, Outcome::Failed);
+    let judgement = run.judge();
+    assert_eq!(judgement.verdict, Verdict::Broken);
+    assert_eq!(judgement.took_down, ["postgres (primary)"]);
+    let availability = finding(&judgement, Clause::Availability);
+    assert_eq!(availability.verdict, Verdict::Broken);
+    assert!((availability.measured.number.unwrap() - 18.0).abs() < 0.01);
+    assert!(
+        availability
+            .why
+            .contains("went down with: postgres (primary)")
+    );
+    assert!(
+        availability
+            .why
+            .contains("18.00 bad-second-equivalents over 60 s of load with 2 injected faults")
+    );
+    assert_eq!(availability.evidence.episodes, ["database-primary"]);
+}
+
+#[test]
+fn an_outage_within_the_budget_keeps_the_availability_but_not_the_percentile() {
+    let run = Run::healthy().fail(30.0..40.0, Class::Ingest, Outcome::TimedOut);
+    let judgement = run.judge();
+    assert_eq!(
+        titles(&judgement, Verdict::Broken),
+        ["latency p95", "latency p99"]
+    );
+    assert_eq!(finding(&judgement, Clause::Latency).measured.number, None);
+}
+
+#[test]
+fn few_errors_in_many_seconds_break_only_the_bad_seconds() {
+    let mut run = Run::healthy();
+    // One of at least two a second, for twenty seconds, in a class of its own.
+    run.header().drill.contract.latency.clear();
+    for arrival in run
+        .arrivals
+        .iter_mut()
+        .filter(|a| a.user == 0 && a.due < at(20.0))
+    {
+        arrival.outcome = Outcome::Failed;
+    }
+    let judgement = run.judge();
+    assert_eq!(titles(&judgement, Verdict::Broken), ["bad seconds"]);
+    assert_eq!(
+        finding(&judgement, Clause::BadSeconds).measured.number,
+        Some(20.0)
+    );
+}
+
+#[test]
+fn a_slow_class_is_broken_even_if_the_others_are_fast() {
+    let run = Run::healthy().each(|arrival| {
+        if arrival.class == Class::Static {
+            arrival.done.0 += 150_000_000;
+        }
+    });
+    let judgement = run.judge();
+    assert_eq!(
+        titles(&judgement, Verdict::Broken),
+        ["latency p95", "latency p99"]
+    );
+    assert!(
+        finding(&judgement, Clause::Latency)
+            .measured
+            .text
+            .contains("static")
+    );
+}
+
+#[test]
+fn a_class_that_the_contract_does_not_name_breaks_nothing() {
+    let mut run = Run::healthy().fail(0.0..60.0, Class::Static, Outcome::Failed);
+    run.header()
+        .drill
+        .contract
+        .classes
+        .retain(|class| *class != Class::Static);
+    assert_eq!(run.judge().verdict, Verdict::Held);
+}
+
+#[test]
+fn a_bill_above_the_limit_is_broken() {
+    let mut run = Run::healthy();
+    run.header().bill[0].count = 26;
+    assert_eq!(titles(&run.judge(), Verdict::Broken), ["bill"]);
+    run.header().bill.clear();
+    unproven(&run, "bill");
+}
+
+#[test]
+fn holes_in_the_recording_are_unproven() {
+    let mut run = Run::healthy();
+    run.footer = false;
+    unproven(&run, "recording incomplete");
+    let mut run = Run::healthy();
+    run.arrivals.pop();
+    unproven(&run, "recording incomplete");
+    unproven(
+        &Run::healthy().without(|event| matches!(event, Event::LoadEnded { .. })),
+        "recording incomplete",
+    );
+    let mut run = Run::healthy();
+    run.arrivals[5].due.0 = u64::MAX - 1;
+    unproven(&run, "recording incomplete");
+}
+
+#[test]
+fn a_record_that_no_generator_writes_is_unproven_not_an_error() {
+    let run = Run::healthy();
+    let mut bytes = run.recording();
+    bytes[HEADER.len() + 100 * 32 + 31] = 99;
+    let judgement = judge(&run.entries, Arrivals::open(bytes.as_slice()).unwrap()).unwrap();
+    assert!(titles(&judgement, Verdict::Unproven).contains(&"recording incomplete"));
+}
+
+#[test]
+fn a_run_cut_short_is_unproven() {
+    unproven(
+        &Run::healthy().without(|event| *event == Event::Finished),
+        "run cut short",
+    );
+    let mut run = Run::healthy();
+    run.push(50.0, Event::Interrupted);
+    unproven(&run, "run cut short");
+}
+
+#[test]
+fn a_lost_observer_is_unproven() {
+    let mut run = Run::healthy();
+    let reason = "connection reset".to_owned();
+    run.push(20.0, Event::ObserverLost { reason });
+    let judgement = unproven(&run, "observer lost");
+    let doubt = finding(&judgement, Clause::Evidence);
+    assert_eq!(doubt.evidence.offsets, [at(20.0)]);
+}
+
+#[test]
+fn a_late_generator_is_unproven() {
+    let late = Run::healthy().each(|arrival| arrival.sent.0 = arrival.due.0 + 26_000_000);
+    unproven(&late, "generator late");
+    let in_time = Run::healthy().each(|arrival| arrival.sent.0 = arrival.due.0 + 24_000_000);
+    assert_eq!(in_time.judge().verdict, Verdict::Held);
+}
+
+#[test]
+fn what_was_not_sent_is_unproven_and_bad() {
+    let mut run = Run::healthy();
+    run.header().drill.contract.latency.clear();
+    let run = run.fail(20.0..21.0, Class::Read, Outcome::NotSent);
+    let judgement = unproven(&run, "requests not sent");
+    assert!(finding(&judgement, Clause::Availability).measured.number > Some(0.9));
+}
+
+#[test]
+fn a_fault_without_proof_is_unproven() {
+    let run =
+        Run::healthy().without(|event| matches!(event, Event::FaultProven { episode: 1, .. }));
+    let judgement = unproven(&run, "fault without proof");
+    let doubt = finding(&judgement, Clause::Evidence);
+    assert_eq!(doubt.evidence.episodes, ["database-primary"]);
+    let mut run = Run::healthy();
+    let reason = "still running".to_owned();
+    run.push(11.0, Event::FaultFailed { episode: 0, reason });
+    let judgement = unproven(&run, "fault without proof");
+    assert_eq!(judgement.episodes[0].state, EpisodeState::NotProven);
+}
+
+#[test]
+fn an_episode_that_did_not_run_or_recover_is_unproven() {
+    let of_second = |event: &Event| {
+        matches!(
+            event,
+            Event::FaultRequested { episode: 1, .. }
+                | Event::FaultApplied { episode: 1 }
+                | Event::FaultProven { episode: 1, .. }
+                | Event::EpisodeEnded { episode: 1 }
+        )
+    };
+    unproven(&Run::healthy().without(of_second), "episode not run");
+    let ended = |event: &Event| matches!(event, Event::EpisodeEnded { episode: 0 });
+    let mut run = Run::healthy().without(ended);
+    let reason = "no full health within 10 s: redis-1".to_owned();
+    run.push(29.0, Event::EpisodeFailed { episode: 0, reason });
+    let judgement = unproven(&run, "no full health after the fault");
+    assert!(
+        finding(&judgement, Clause::Evidence)
+            .measured
+            .text
+            .contains("redis-1")
+    );
+}
+
+#[test]
+fn too_few_users_are_unproven() {
+    let mut run = Run::healthy();
+    run.arrivals.retain(|arrival| arrival.user < 14);
+    let arrivals = run.arrivals.len() as u64;
+    let mut run = run.without(|event| matches!(event, Event::LoadEnded { .. }));
+    run.push(60.1, Event::LoadEnded { arrivals });
+    unproven(&run, "too few users");
+}
+
+#[test]
+fn a_promised_class_without_requests_is_unproven() {
+    let run = Run::healthy().each(|arrival| {
+        if arrival.class == Class::Live {
+            arrival.class = Class::Read;
+        }
+    });
+    unproven(&run, "class without requests");
+}
+
+#[test]
+fn nothing_at_all_is_unproven_and_no_header_an_error() {
+    let run = Run::healthy();
+    let empty = Arrivals::open(HEADER.as_slice()).unwrap();
+    assert_eq!(
+        judge(&run.entries[..1], empty).unwrap().verdict,
+        Verdict::Unproven
+    );
+    let empty = Arrivals::open(HEADER.as_slice()).unwrap();
+    assert!(matches!(
+        judge(&run.entries[1..], empty),
+        Err(JudgeError::NoHeader)
+    ));
+}
+
+#[test]
+fn a_breach_stays_broken_when_the_evidence_is_thin() {
+    let run = Run::healthy().fail(30.0..48.0, Class::Ingest, Outcome::Failed);
+    let run = run.without(|event| matches!(event, Event::FaultProven { .. }));
+    assert_eq!(run.judge().verdict, Verdict::Broken);
+}
+
+#[test]
+fn an_episode_row_tells_its_times() {
+    let run = Run::healthy().fail(30.5..33.0, Class::Ingest, Outcome::Unreachable);
+    let judgement = run.judge();
+    let row = &judgement.episodes[1];
+    let about = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 0.01;
+    assert!(about(row.begin_s, 30.0) && about(row.hold_s, 7.9) && about(row.recovery_s, 2.0));
+    assert!(about(row.noticed_s, 0.5) && about(row.replaced_s, 2.0) && about(row.exposed_s, 10.5));
+    assert!(about(row.first_bad_s, 1.0) && about(row.last_bad_s, 2.05));
+    assert_eq!(
+        (row.toll.down.as_slice(), row.toll.longest_outage_s),
+        ([Class::Ingest].as_slice(), 2)
+    );
+    assert_eq!(
+        (row.members.as_slice(), row.detail.as_str()),
+        (["postgres-1".to_owned()].as_slice(), "exited with code 137")
+    );
+    assert_eq!(judgement.episodes[0].replaced_s, None);
+    assert_eq!(judgement.quiet.toll.bad, 0);
+    assert!((judgement.quiet.seconds - (60.1 - 21.0)).abs() < 0.01);
+}
+
+#[test]
+fn what_was_under_way_when_the_fault_came_is_the_faults_doing() {
+    let mut run = Run::healthy();
+    let last = run.arrivals.iter_mut().rfind(|a| a.due < at(10.0)).unwrap();
+    last.outcome = Outcome::Broken;
+    last.done = at(10.05);
+    let judgement = run.judge();
+    assert_eq!(
+        (judgement.episodes[0].toll.bad, judgement.quiet.toll.bad),
+        (1, 0)
+    );
+    assert_eq!(judgement.episodes[0].first_bad_s, Some(0.0));
+}
+
+#[test]
+fn episodes_and_quiet_time_add_up_to_the_run() {
+    let run = Run::healthy().fail(5.0..35.0, Class::Live, Outcome::Failed);
+    let judgement = run.judge();
+    let rows = judgement
+        .episodes
+        .iter()
+        .map(|row| &row.toll)
+        .chain([&judgement.quiet.toll]);
+    let rows: Vec<_> = rows.collect();
+    let live = judgement
+        .classes
+        .iter()
+        .find(|c| c.class == Class::Live)
+        .unwrap();
+    let sum: f64 = rows.iter().map(|toll| toll.bad_second_equivalents).sum();
+    assert!((sum - live.toll.bad_second_equivalents).abs() < 1e-5);
+    assert_eq!(
+        rows.iter().map(|toll| toll.requests).sum::<u64>(),
+        judgement.load.arrivals
+    );
+    assert_eq!(
+        rows.iter().map(|toll| toll.bad).sum::<u64>(),
+        judgement.load.bad
+    );
+}
+
+#[test]
+fn the_load_is_told_in_numbers() {
+    let judgement = Run::healthy().judge();
+    let load = &judgement.load;
+    assert!(
+        (load.seconds - 60.1).abs() < 0.01 && load.users_seen == 20,
+        "{load:?}"
+    );
+    assert!(load.peak_requests_per_s > load.mean_requests_per_s);
+    assert!((load.lateness.sent.p99_ms.unwrap() - 0.2).abs() < 0.01);
+    assert_eq!(judgement.classes.len(), 5);
+    assert!((judgement.classes[0].latency.p99_ms.unwrap() - 5.0).abs() < 0.01);
+    assert_eq!(judgement.components[0].counters[0].value, 250.0);
+    assert_eq!(judgement.bill.total_usd, 72.0);
+    let series = &judgement.series;
+    assert_eq!(series.requests[&Class::Ingest].len(), 60);
+    assert_eq!(series.answered_p99_ms.len(), 12);
+    let due = Duration::from_secs(6).as_secs_f64();
+    assert_eq!((series.users_step_s, series.users.len()), (due, 10));
+}

@@ -1,0 +1,141 @@
+//! What users suffered in some stretch of time.
+
+use drill::Class;
+
+use crate::{
+    figures::{ClassToll, Toll, figure},
+    slots::{Cell, Slots, Sums, index},
+    tally::Share,
+};
+
+/// What one share of the run cost the given classes. The bad requests are the share's own, the requests
+/// that they are held against are all of their second: so the shares of a run add up to the run.
+pub(crate) fn of_share(share: &Share, slots: &Slots, classes: &[Class]) -> Toll {
+    let by_class = classes.iter().map(|class| {
+        let number = index(*class);
+        let cells = share.bad_slots.iter().map(|(second, bad)| {
+            let due = slots.cell(*second, number).due;
+            let bad = bad[number];
+            (*second, Cell { due, bad })
+        });
+        class_toll(
+            *class,
+            share.requests[number],
+            share.bad[number],
+            Sums::of(with_gaps(cells, slots, number)),
+        )
+    });
+    summed(by_class.collect())
+}
+
+/// What the whole run cost one class.
+pub(crate) fn of_class(class: Class, slots: &Slots) -> ClassToll {
+    let cells = || slots.of_class(index(class)).map(|(_, cell)| cell);
+    let sum = |value: fn(Cell) -> u32| cells().map(|cell| u64::from(value(cell))).sum();
+    class_toll(
+        class,
+        sum(|cell| cell.due),
+        sum(|cell| cell.bad),
+        Sums::of(slots.of_class(index(class))),
+    )
+}
+
+/// Seconds without a bad request are not in the share's list, but they end an outage: between two listed
+/// seconds that are not neighbours, one that had requests is put in, if there is one.
+fn with_gaps<'a>(
+    cells: impl Iterator<Item = (usize, Cell)> + 'a,
+    slots: &'a Slots,
+    class: usize,
+) -> impl Iterator<Item = (usize, Cell)> + 'a {
+    let mut expected = None;
+    cells.flat_map(move |(second, cell)| {
+        let from = expected.replace(second + 1).unwrap_or(second);
+        let due = |s: usize| slots.cell(s, class).due;
+        let better = (from..second).find(|s| due(*s) > 0);
+        let better = better.map(|s| {
+            (
+                s,
+                Cell {
+                    due: due(s),
+                    bad: 0,
+                },
+            )
+        });
+        better.into_iter().chain([(second, cell)])
+    })
+}
+
+fn class_toll(class: Class, requests: u64, bad: u64, sums: Sums) -> ClassToll {
+    ClassToll {
+        class,
+        requests,
+        bad,
+        bad_seconds: sums.bad_seconds,
+        bad_second_equivalents: figure(sums.equivalents),
+        down_seconds: sums.down_seconds,
+        longest_outage_s: sums.longest_outage_s,
+    }
+}
+
+fn summed(by_class: Vec<ClassToll>) -> Toll {
+    let worst = worst(&by_class).filter(|toll| toll.bad > 0);
+    Toll {
+        requests: by_class.iter().map(|toll| toll.requests).sum(),
+        bad: by_class.iter().map(|toll| toll.bad).sum(),
+        bad_seconds: by_class
+            .iter()
+            .map(|toll| toll.bad_seconds)
+            .max()
+            .unwrap_or(0),
+        bad_second_equivalents: worst.map_or(0.0, |toll| toll.bad_second_equivalents),
+        worst_class: worst.map(|toll| toll.class),
+        down: by_class
+            .iter()
+            .filter(|t| t.down_seconds > 0)
+            .map(|t| t.class)
+            .collect(),
+        longest_outage_s: by_class
+            .iter()
+            .map(|toll| toll.longest_outage_s)
+            .max()
+            .unwrap_or(0),
+        by_class,
+    }
+}
+
+/// The class with the most bad-second-equivalents; the first of equals.
+pub(crate) fn worst(tolls: &[ClassToll]) -> Option<&ClassToll> {
+    tolls.iter().rev().max_by(|a, b| {
+        a.bad_second_equivalents
+            .total_cmp(&b.bad_second_equivalents)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second with requests but without a bad one lies between two dead ones.
+    #[test]
+    fn a_good_second_that_the_share_does_not_list_ends_an_outage() {
+        let mut slots = Slots::default();
+        let mut share = Share::default();
+        for (second, bad) in [(0, true), (1, true), (2, false), (3, true), (5, true)] {
+            slots.add(second, 0, bad);
+            share.requests[0] += 1;
+            if bad {
+                share.bad[0] += 1;
+                share.bad_slots.entry(second).or_default()[0] = 1;
+            }
+        }
+        let toll = of_share(&share, &slots, &[Class::ALL[0]]);
+        assert_eq!(toll.by_class[0], of_class(Class::ALL[0], &slots));
+        assert_eq!(toll.longest_outage_s, 3);
+    }
+
+    #[test]
+    fn nothing_bad_has_no_worst_class() {
+        let toll = of_share(&Share::default(), &Slots::default(), &Class::ALL);
+        assert_eq!((toll.worst_class, toll.bad), (None, 0));
+    }
+}
