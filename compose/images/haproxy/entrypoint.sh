@@ -62,7 +62,7 @@ CONF
 } >/etc/keepalived/keepalived.conf
 
 while :; do
-    keepalived --vrrp --dont-fork --log-console --log-detail || true
+    keepalived --vrrp --dont-fork --log-console || true
     sleep 0.2
 done &
 
