@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The observer: it looks at every server of the platform through that server's own interface, from inside
+//! the networks, and says who is healthy, who plays which role, and what their own counters read.
+//!
+//! [`serve`] is the instrument that stands in the networks: `POST /watch` with a
+//! [`timeline::WatchList`] answers with one [`timeline::Sighting`] a line until the caller hangs up, which
+//! ends every look at once. [`watch`] is the caller's side, and [`Board`] folds the sightings into the
+//! present state of the platform. The observer only reads: it opens no pool and writes nothing anywhere.
+
+mod board;
+mod check;
+mod client;
+mod error;
+mod http;
+mod look;
+mod metrics;
+mod patrol;
+mod ports;
+mod resp;
+mod server;
+mod site;
+
+pub use board::Board;
+pub use client::watch;
+pub use error::ProbeError;
+pub use ports::Ports;
+pub use server::serve;

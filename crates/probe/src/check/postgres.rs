@@ -1,0 +1,172 @@
+//! Postgres: what Patroni says of its member, and whether replication is as redundant as it must be.
+
+use std::sync::Arc;
+
+use drill::{Component, Role};
+use serde::Deserialize;
+use timeline::Watched;
+
+use super::postgres_counters::Counters;
+use crate::{
+    http::Http,
+    look::{Check, Look, LookError, Reading},
+    site::{Site, at},
+};
+
+/// The same question that HAProxy asks before it sends reads: 200 when this is a replica with at most that
+/// lag. Every member answers it with its full status.
+const STATUS: &str = "/replica?lag=16MB";
+
+/// Looks at one Postgres through its Patroni.
+pub(crate) struct Postgres {
+    patroni: Http,
+    counters: Counters,
+    /// Members of the cluster apart from this one.
+    others: usize,
+}
+
+impl Postgres {
+    pub(crate) fn new(site: Arc<Site>, member: &Watched) -> Self {
+        Self {
+            patroni: Http::new(at(member, site.ports.patroni)),
+            counters: Counters::new(at(member, site.ports.postgres), &site.password),
+            others: site.count(Component::Postgres) - 1,
+        }
+    }
+}
+
+impl Check for Postgres {
+    async fn look(&mut self) -> Result<Look, LookError> {
+        let answer = self.patroni.get(STATUS).await?;
+        let within_lag = answer.status.is_success();
+        Ok(read_status(&answer.json()?, within_lag, self.others))
+    }
+
+    async fn counters(&mut self) -> Result<Vec<Reading>, LookError> {
+        self.counters.read().await
+    }
+}
+
+/// The part of Patroni's status that is needed.
+#[derive(Debug, Deserialize)]
+struct Status {
+    state: String,
+    #[serde(default)]
+    role: String,
+    /// Of a replica: how it gets the primary's changes.
+    replication_state: Option<String>,
+    /// Of a primary: who streams from it.
+    #[serde(default)]
+    replication: Vec<Standby>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Standby {
+    state: String,
+    sync_state: String,
+}
+
+fn read_status(status: &Status, within_lag: bool, others: usize) -> Look {
+    if status.state != "running" {
+        let mut look = Look::default();
+        look.troubles
+            .push(format!("{} is {}", status.role, status.state));
+        return look;
+    }
+    match status.role.as_str() {
+        "primary" | "master" => read_primary(status, others),
+        "replica" => read_replica(status, within_lag),
+        role => {
+            let mut look = Look::default();
+            look.troubles.push(format!("has the role {role:?}"));
+            look
+        }
+    }
+}
+
+fn read_primary(status: &Status, others: usize) -> Look {
+    let streaming = |standby: &&Standby| standby.state == "streaming";
+    let replicas = status.replication.iter().filter(streaming).count();
+    let synchronous = status
+        .replication
+        .iter()
+        .any(|standby| matches!(standby.sync_state.as_str(), "sync" | "quorum"));
+    let mut look = Look::new(format!("primary of {replicas} streaming replicas"));
+    look.roles.push(Role::PostgresPrimary);
+    look.require(replicas == others, || {
+        format!("primary with {replicas} of {others} replicas streaming")
+    });
+    look.require(synchronous || others < 2, || {
+        "no replica is synchronous".into()
+    });
+    look
+}
+
+fn read_replica(status: &Status, within_lag: bool) -> Look {
+    let streams = status.replication_state.as_deref() == Some("streaming");
+    let mut look = Look::new("replica, streaming");
+    if streams {
+        look.roles.push(Role::PostgresReplica);
+    }
+    look.require(streams, || {
+        let state = status.replication_state.as_deref().unwrap_or("none");
+        format!("replica that does not stream: {state}")
+    });
+    look.require(within_lag || !streams, || {
+        "replica that lags or takes no reads".into()
+    });
+    look
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRIMARY: &str = include_str!("../../samples/patroni-primary.json");
+    const REPLICA: &str = include_str!("../../samples/patroni-replica.json");
+
+    fn read(text: &str, within_lag: bool, others: usize) -> Look {
+        read_status(&serde_json::from_str(text).unwrap(), within_lag, others)
+    }
+
+    #[test]
+    fn a_primary_needs_every_replica_and_a_synchronous_one() {
+        let look = read(PRIMARY, false, 2);
+        assert_eq!(look.roles, [Role::PostgresPrimary]);
+        assert_eq!(look.troubles, [""; 0]);
+        let look = read(PRIMARY, false, 3);
+        assert_eq!(look.roles, [Role::PostgresPrimary]);
+        assert_eq!(look.troubles, ["primary with 2 of 3 replicas streaming"]);
+        let look = read(&PRIMARY.replace("quorum", "async"), false, 2);
+        assert_eq!(look.troubles, ["no replica is synchronous"]);
+    }
+
+    #[test]
+    fn a_replica_must_stream_within_the_lag() {
+        let look = read(REPLICA, true, 2);
+        assert_eq!(look.roles, [Role::PostgresReplica]);
+        assert_eq!(look.troubles, [""; 0]);
+        let look = read(REPLICA, false, 2);
+        assert_eq!(look.troubles, ["replica that lags or takes no reads"]);
+        let look = read(
+            &REPLICA.replace("streaming", "in archive recovery"),
+            true,
+            2,
+        );
+        assert!(look.roles.is_empty());
+        assert_eq!(
+            look.troubles,
+            ["replica that does not stream: in archive recovery"]
+        );
+    }
+
+    #[test]
+    fn what_does_not_run_plays_no_role() {
+        let look = read(&PRIMARY.replace("running", "stopped"), false, 2);
+        assert!(look.roles.is_empty());
+        assert_eq!(look.troubles, ["primary is stopped"]);
+        let look = read(r#"{"state":"running","role":"standby_leader"}"#, true, 2);
+        assert_eq!(look.troubles, ["has the role \"standby_leader\""]);
+        assert!(serde_json::from_str::<Status>("{}").is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! Postgres' own counters, over one read-only connection.
+
+use std::net::SocketAddr;
+
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::look::{DEADLINE, LookError, Reading};
+
+/// Scans show who serves reads, on a replica too; the lag is that of replay behind what was received.
+const QUERY: &str = "
+SELECT (SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0)::float8 FROM pg_stat_user_tables),
+       (SELECT xact_commit::float8 FROM pg_stat_database WHERE datname = current_database()),
+       CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+            ELSE coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()) * 1000, 0)
+       END::float8";
+
+/// A connection of its own to one Postgres while there is one.
+pub(crate) struct Counters {
+    config: Config,
+    port: u16,
+    connection: Option<Connection>,
+}
+
+struct Connection {
+    client: Client,
+    _driver: AbortOnDropHandle<()>,
+}
+
+impl Counters {
+    pub(crate) fn new(address: SocketAddr, password: &str) -> Self {
+        let mut config = Config::new();
+        config
+            .host(address.ip().to_string())
+            .port(address.port())
+            .user("gameday")
+            .dbname("gameday")
+            .password(password)
+            .application_name("observer")
+            .options("-c default_transaction_read_only=on");
+        Self {
+            config,
+            port: address.port(),
+            connection: None,
+        }
+    }
+
+    /// `reads`, `commits` and `replay_lag_ms_now`.
+    pub(crate) async fn read(&mut self) -> Result<Vec<Reading>, LookError> {
+        let port = self.port;
+        match timeout(DEADLINE, self.query()).await {
+            Ok(readings) => readings.map_err(|source| LookError::Sql { port, source }),
+            Err(_) => Err(LookError::Silent { port }),
+        }
+    }
+
+    async fn query(&mut self) -> Result<Vec<Reading>, Error> {
+        // Taken out until the answer is there: a connection that failed is not used again.
+        let connection = match self.connection.take() {
+            Some(connection) if !connection.client.is_closed() => connection,
+            _ => self.connect().await?,
+        };
+        let row = connection.client.query_one(QUERY, &[]).await?;
+        self.connection = Some(connection);
+        Ok(vec![
+            ("reads".into(), row.try_get(0)?),
+            ("commits".into(), row.try_get(1)?),
+            ("replay_lag_ms_now".into(), row.try_get(2)?),
+        ])
+    }
+
+    async fn connect(&self) -> Result<Connection, Error> {
+        let (client, driver) = self.config.connect(NoTls).await?;
+        let driver = tokio::spawn(async move {
+            // Its error reaches whoever queries.
+            let _ = driver.await;
+        });
+        Ok(Connection {
+            client,
+            _driver: AbortOnDropHandle::new(driver),
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! RabbitMQ: the broker and all its peers run, its queues are fully replicated and drained.
+
+use std::sync::Arc;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use drill::{Component, Role};
+use hyper::header::HeaderValue;
+use serde::Deserialize;
+use timeline::Watched;
+
+use crate::{
+    http::Http,
+    look::{Check, Look, LookError, Reading},
+    metrics::{self, Wanted, all},
+    site::{Site, at},
+};
+
+const NODES: &str = "/api/nodes?columns=name,running,mem_alarm,disk_free_alarm,partitions";
+const QUEUES: &str = "/api/queues?columns=name,type,leader,members,online,messages_ready";
+const METRICS: &str = "/metrics";
+
+/// The ingest queue that the role is about.
+const INGEST: &str = "vitals-0";
+
+/// A queue with more messages that wait for a consumer is not drained. It is above what arrives between two
+/// reports of a queue under full load.
+const BACKLOG: u64 = 500;
+
+/// The node's own counts since its start.
+const COUNTERS: &[Wanted] = &[
+    all("published", "rabbitmq_global_messages_received_total"),
+    all("confirmed", "rabbitmq_global_messages_confirmed_total"),
+    all("delivered", "rabbitmq_global_messages_delivered_total"),
+    all("acked", "rabbitmq_global_messages_acknowledged_total"),
+];
+
+/// Looks at one broker.
+pub(crate) struct Rabbitmq {
+    management: Http,
+    metrics: Http,
+    node: String,
+    brokers: usize,
+}
+
+impl Rabbitmq {
+    pub(crate) fn new(site: Arc<Site>, member: &Watched) -> Self {
+        let credentials = BASE64_STANDARD.encode(format!("gameday:{}", site.password));
+        let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}")).ok();
+        if let Some(authorization) = &mut authorization {
+            authorization.set_sensitive(true);
+        }
+        let management = at(member, site.ports.management);
+        Self {
+            management: Http::new(management).authorized(authorization),
+            metrics: Http::new(at(member, site.ports.broker_metrics)),
+            node: format!("rabbit@{}", member.name),
+            brokers: site.count(Component::Rabbitmq),
+        }
+    }
+}
+
+impl Check for Rabbitmq {
+    async fn look(&mut self) -> Result<Look, LookError> {
+        let nodes: Vec<Node> = self.management.get(NODES).await?.ok(NODES)?.json()?;
+        let queues: Vec<Queue> = self.management.get(QUEUES).await?.ok(QUEUES)?.json()?;
+        Ok(read(&self.node, self.brokers, &nodes, &queues))
+    }
+
+    async fn counters(&mut self) -> Result<Vec<Reading>, LookError> {
+        let answer = self.metrics.get(METRICS).await?.ok(METRICS)?;
+        Ok(metrics::read(COUNTERS, answer.text()?))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Node {
+    name: String,
+    running: bool,
+    #[serde(default)]
+    mem_alarm: bool,
+    #[serde(default)]
+    disk_free_alarm: bool,
+    #[serde(default)]
+    partitions: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Queue {
+    name: String,
+    /// Of quorum queues only; empty while there is none.
+    #[serde(default)]
+    leader: String,
+    #[serde(default)]
+    members: Vec<String>,
+    #[serde(default)]
+    online: Vec<String>,
+    #[serde(default)]
+    messages_ready: u64,
+}
+
+fn read(own: &str, brokers: usize, nodes: &[Node], queues: &[Queue]) -> Look {
+    let running = nodes.iter().filter(|node| node.running).count();
+    let mut look = Look::new("running");
+    look.require(running == brokers, || {
+        format!("{running} of {brokers} brokers running")
+    });
+    match nodes.iter().find(|node| node.name == own) {
+        Some(node) => {
+            look.require(node.running, || "not running".into());
+            look.require(!node.mem_alarm, || "memory alarm".into());
+            look.require(!node.disk_free_alarm, || "disk alarm".into());
+            look.require(node.partitions.is_empty(), || {
+                format!("partitioned from {}", node.partitions.join(" and "))
+            });
+        }
+        None => look.troubles.push(format!("knows no node {own}")),
+    }
+    for queue in queues {
+        read_queue(own, queue, &mut look);
+    }
+    look
+}
+
+/// A queue's troubles are its leader's; those of a queue without leader are everybody's.
+fn read_queue(own: &str, queue: &Queue, look: &mut Look) {
+    let Queue { name, leader, .. } = queue;
+    if leader == own && name == INGEST {
+        look.roles.push(Role::QueueLeader);
+        look.state = format!("running, leads {name}");
+    }
+    if leader != own && !leader.is_empty() {
+        return;
+    }
+    look.require(queue.online.len() == queue.members.len(), || {
+        let (online, members) = (queue.online.len(), queue.members.len());
+        format!("queue {name} has {online} of {members} members online")
+    });
+    look.require(queue.messages_ready <= BACKLOG, || {
+        format!("queue {name} is not drained")
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE_NODES: &str = include_str!("../../samples/rabbitmq-nodes.json");
+    const SAMPLE_QUEUES: &str = include_str!("../../samples/rabbitmq-queues.json");
+
+    fn look(own: &str, nodes: &str, queues: &str) -> Look {
+        let nodes: Vec<Node> = serde_json::from_str(nodes).unwrap();
+        let queues: Vec<Queue> = serde_json::from_str(queues).unwrap();
+        read(own, 3, &nodes, &queues)
+    }
+
+    #[test]
+    fn the_leader_of_the_ingest_queue_has_the_role() {
+        let mut leaders = 0;
+        for own in [
+            "rabbit@rabbitmq-1",
+            "rabbit@rabbitmq-2",
+            "rabbit@rabbitmq-3",
+        ] {
+            let look = look(own, SAMPLE_NODES, SAMPLE_QUEUES);
+            assert_eq!(look.troubles, [""; 0]);
+            leaders += look.roles.len();
+        }
+        assert_eq!(leaders, 1);
+    }
+
+    #[test]
+    fn a_missing_broker_is_everybodys_trouble_and_its_queue_the_leaders() {
+        let own = "rabbit@rabbitmq-2";
+        let nodes = SAMPLE_NODES.replacen("true", "false", 1);
+        let queues = r#"[{"name":"vitals-0","leader":"rabbit@rabbitmq-2","members":["a","b","c"],
+            "online":["b","c"],"messages_ready":501}]"#;
+        assert_eq!(
+            look(own, &nodes, queues).troubles,
+            [
+                "2 of 3 brokers running",
+                "queue vitals-0 has 2 of 3 members online",
+                "queue vitals-0 is not drained"
+            ]
+        );
+        let follower = look("rabbit@rabbitmq-3", &nodes, queues);
+        assert_eq!(follower.troubles, ["2 of 3 brokers running"]);
+    }
+
+    #[test]
+    fn alarms_partitions_and_strangers_are_troubles() {
+        let nodes = r#"[{"name":"a","running":true,"mem_alarm":true,"disk_free_alarm":true,
+            "partitions":["b"]},{"name":"b","running":true},{"name":"c","running":true}]"#;
+        assert_eq!(
+            look("a", nodes, "[]").troubles,
+            ["memory alarm", "disk alarm", "partitioned from b"]
+        );
+        assert_eq!(look("d", nodes, "[]").troubles, ["knows no node d"]);
+    }
+
+    #[test]
+    fn a_queue_without_leader_is_everybodys_trouble() {
+        let queues = r#"[{"name":"vitals-1","members":["a","b"],"online":["a"]}]"#;
+        for own in ["rabbit@rabbitmq-1", "rabbit@rabbitmq-3"] {
+            let look = look(own, SAMPLE_NODES, queues);
+            assert_eq!(look.troubles, ["queue vitals-1 has 1 of 2 members online"]);
+        }
+    }
+}
