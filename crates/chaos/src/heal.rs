@@ -131,7 +131,10 @@ async fn mend<E: Engine>(
                 last = format!("{from} again and again");
             }
             Ok(Err(error)) => last = error.to_string(),
-            Err(_) => return Err(format!("not back within {} s: {last}", HEAL.as_secs())),
+            Err(_) => {}
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("not back within {} s: {last}", HEAL.as_secs()));
         }
         sleep(pause).await;
         pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);

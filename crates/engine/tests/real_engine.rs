@@ -1,0 +1,244 @@
+//! The promises of the crate, kept by the real engine of this machine. Skipped where there is none.
+
+mod support;
+
+use std::{pin::pin, time::Duration};
+
+use engine::{EngineError, Inspect, Lifecycle, State, Sweep, Watch};
+use futures_util::StreamExt;
+use support::{Stand, soon};
+use tokio::time::Instant;
+
+#[tokio::test]
+async fn the_engine_says_what_it_is() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let info = stand.docker.info();
+    assert!(info.cpus > 0 && info.memory_bytes > 0, "{info:?}");
+    assert!(
+        !info.engine_version.is_empty() && !info.kernel.is_empty(),
+        "{info:?}"
+    );
+    let subnets = stand.docker.subnets().await.unwrap();
+    let own = stand.address(0) + "/24";
+    assert!(subnets.contains(&own), "{own} is not among {subnets:?}");
+}
+
+#[tokio::test]
+async fn members_are_found_running_or_not_with_their_addresses() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    stand.start("ws-1", "ws", 51);
+    let stopped = stand.create("api-1", "api", 41);
+    let members = stand.docker.members(&stand.project).await.unwrap();
+    let [api, ws] = members.as_slice() else {
+        panic!("not two members: {members:?}");
+    };
+    assert_eq!(
+        (api.service.as_str(), ws.service.as_str()),
+        ("api-1", "ws-1")
+    );
+    assert_eq!(
+        (api.component.as_str(), api.zone.as_deref()),
+        ("api", Some("a"))
+    );
+    assert_eq!(api.id, stopped);
+    assert_eq!(api.addresses["data"].to_string(), stand.address(41));
+    assert_eq!(ws.addresses["data"].to_string(), stand.address(51));
+    assert!(api.published.is_empty() && ws.published[&7100] > 0);
+    assert_eq!(
+        stand.docker.state(&api.id).await.unwrap().to_string(),
+        "stopped with exit code 0"
+    );
+    stand.docker.kill(&ws.id, "KILL").await.unwrap();
+    let again = stand.docker.members(&stand.project).await.unwrap();
+    assert_eq!(
+        again[1].addresses, ws.addresses,
+        "a killed member keeps its addresses"
+    );
+    assert!(again[1].published.is_empty());
+}
+
+#[tokio::test]
+async fn every_change_may_be_asked_for_twice() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let (docker, id) = (&stand.docker, stand.start("api-1", "api", 41));
+    let born = docker.life(&id).await.unwrap().started_at_unix_ns;
+    for _ in 0..2 {
+        docker.pause(&id).await.unwrap();
+        assert_eq!(docker.state(&id).await.unwrap(), State::Paused);
+    }
+    for _ in 0..2 {
+        docker.unpause(&id).await.unwrap();
+        assert_eq!(docker.state(&id).await.unwrap(), State::Running);
+    }
+    assert_eq!(docker.life(&id).await.unwrap().started_at_unix_ns, born);
+    docker.restart(&id).await.unwrap();
+    assert!(docker.life(&id).await.unwrap().started_at_unix_ns > born);
+    for _ in 0..2 {
+        docker.kill(&id, "KILL").await.unwrap();
+        let state = docker.state(&id).await.unwrap();
+        assert_eq!(state.to_string(), "stopped with exit code 137");
+        docker.stop(&id, Duration::ZERO).await.unwrap();
+    }
+    for _ in 0..2 {
+        docker.start(&id).await.unwrap();
+        assert_eq!(docker.state(&id).await.unwrap(), State::Running);
+    }
+    let logs = docker.logs(&id, 10).await.unwrap();
+    assert_eq!(logs.matches("up").count(), 3, "{logs}");
+    let error = docker.unpause("no-such-container").await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("failed to unpause no-such-container"),
+        "{error}"
+    );
+    assert_eq!(
+        docker.state("no-such-container").await.unwrap(),
+        State::Missing
+    );
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_the_grace_and_then_kills() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let id = stand.start("api-1", "api", 41);
+    let begin = Instant::now();
+    stand
+        .docker
+        .stop(&id, Duration::from_millis(1200))
+        .await
+        .unwrap();
+    assert!(
+        begin.elapsed() >= Duration::from_secs(2),
+        "{:?}",
+        begin.elapsed()
+    );
+    let state = stand.docker.state(&id).await.unwrap();
+    assert_eq!(state.to_string(), "stopped with exit code 137");
+}
+
+/// Prints how long each change takes here, and how far the engine's own event lies behind the call.
+#[tokio::test]
+async fn the_engine_tells_what_happens_with_its_time() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let id = stand.start("api-1", "api", 41);
+    let bystander = stand.start("api-2", "api", 42);
+    let docker = &stand.docker;
+    for round in 1..=3 {
+        let mut events = pin!(docker.events(&stand.project));
+        for (action, last_event) in [
+            ("pause", "pause"),
+            ("unpause", "unpause"),
+            ("kill", "die"),
+            ("start", "start"),
+        ] {
+            let (called_ns, begin) = (clock::unix_ns(), Instant::now());
+            match action {
+                "pause" => docker.pause(&id).await,
+                "unpause" => docker.unpause(&id).await,
+                "kill" => docker.kill(&id, "KILL").await,
+                _ => docker.start(&id).await,
+            }
+            .unwrap();
+            let answered = begin.elapsed();
+            let happening = loop {
+                let happening = soon(last_event, events.next()).await.unwrap().unwrap();
+                assert_eq!((happening.member.as_str(), &happening.id), ("api-1", &id));
+                if happening.action == last_event {
+                    break happening;
+                }
+            };
+            let event = Duration::from_nanos(happening.at_unix_ns.saturating_sub(called_ns));
+            let code = if last_event == "die" { Some(137) } else { None };
+            assert_eq!(happening.exit_code, code);
+            assert!(event < Duration::from_secs(30), "{event:?}");
+            println!(
+                "round {round}: {action} answered after {answered:.1?}, event {last_event} at {event:.1?}"
+            );
+        }
+    }
+    assert_eq!(docker.state(&bystander).await.unwrap(), State::Running);
+}
+
+#[tokio::test]
+async fn a_project_is_removed_whole_and_nothing_else() {
+    let (Some(stand), Some(neighbour)) = (Stand::new().await, Stand::new().await) else {
+        return;
+    };
+    stand.start("api-1", "api", 41);
+    stand.create("api-2", "api", 42);
+    let volume = format!("{}_disk", stand.project);
+    stand
+        .cli(&["volume", "create", "--label", &stand.label(), &volume])
+        .unwrap();
+    let beside = neighbour.start("api-1", "api", 41);
+    let docker = &stand.docker;
+    let listed = docker.projects().await.unwrap();
+    let found = listed
+        .iter()
+        .find(|project| project.name == stand.project)
+        .unwrap();
+    assert_eq!(found.run.as_deref(), Some("test"));
+    let removed = docker.remove_project(&stand.project).await.unwrap();
+    assert_eq!(
+        (removed.containers, removed.networks, removed.volumes),
+        (2, 1, 1)
+    );
+    assert_eq!(
+        docker.remove_project(&stand.project).await.unwrap(),
+        engine::Removed::default()
+    );
+    let listed = docker.projects().await.unwrap();
+    assert!(listed.iter().all(|project| project.name != stand.project));
+    assert_eq!(docker.state(&beside).await.unwrap(), State::Running);
+}
+
+#[tokio::test]
+async fn remains_without_a_container_are_found_and_strangers_are_not_touched() {
+    let (Some(remains), Some(stranger)) = (Stand::new().await, Stand::new().await) else {
+        return;
+    };
+    let docker = &remains.docker;
+    let network = format!("{}_data", stranger.project);
+    let image = format!("{}:sleeper", stranger.project);
+    let unlabelled = [
+        "run",
+        "-d",
+        "--network",
+        &network,
+        "--label",
+        &stranger.label(),
+        &image,
+    ];
+    let id = stranger.cli(&unlabelled).unwrap();
+    let listed = docker.projects().await.unwrap();
+    let run_of = |name: &str| {
+        listed
+            .iter()
+            .find(|project| project.name == name)
+            .map(|p| p.run.clone())
+    };
+    assert_eq!(
+        run_of(&remains.project),
+        Some(None),
+        "a network is left of it"
+    );
+    assert_eq!(
+        run_of(&stranger.project),
+        None,
+        "its container has no label gameday.run"
+    );
+    let error = docker.remove_project(&stranger.project).await.unwrap_err();
+    assert!(matches!(error, EngineError::NotOurs { .. }), "{error}");
+    assert_eq!(docker.state(&id).await.unwrap(), State::Running);
+}
