@@ -81,3 +81,48 @@ fn popular_ward(word: u64) -> u32 {
     let before = UPTO.partition_point(|upto| *upto < share) as u32;
     (before + 1).min(WARDS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_have_their_weights() {
+        let mut seen = [0_u32; 5];
+        for draw in 0..100_000 {
+            seen[match action(3, draw % 100, draw / 100) {
+                Action::Ward(_) => 0,
+                Action::Patient(_) => 1,
+                Action::PatientVitals(_) => 2,
+                Action::Thresholds(..) => 3,
+                Action::Asset(_) => 4,
+            }] += 1;
+        }
+        for (count, percent) in seen.into_iter().zip([45, 20, 20, 5, 10]) {
+            assert!(count.abs_diff(percent * 1000) < 600, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_few_wards_are_popular_and_none_is_forgotten() {
+        let mut seen = [0_u32; WARDS as usize];
+        (0..20_000).for_each(|user| seen[ward_followed(1, user) as usize - 1] += 1);
+        // 1 / (1 + 1/2 + ... + 1/40) is 23 %.
+        assert!((4400..4950).contains(&seen[0]), "{seen:?}");
+        assert!(seen[0] > seen[1] && seen[1] > seen[4] && seen[39] > 0);
+    }
+
+    #[test]
+    fn what_is_asked_for_exists() {
+        for number in 0..10_000 {
+            match action(8, 1, number) {
+                Action::Ward(ward) => assert!((1..=WARDS).contains(&ward)),
+                Action::Patient(id) | Action::PatientVitals(id) | Action::Thresholds(id, _) => {
+                    assert!((1..=PATIENTS).contains(&id));
+                }
+                Action::Asset(name) => assert!(ASSETS.contains(&name)),
+            }
+        }
+        assert_eq!(action(8, 1, 5), action(8, 1, 5));
+    }
+}

@@ -52,3 +52,70 @@ pub fn reading(seed: u64, user: u32, number: u32, taken_at_ms: i64) -> Reading {
     }
     reading
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use wire::Thresholds;
+
+    fn alarms(reading: &Reading, limits: &Thresholds) -> bool {
+        reading.heart_rate < limits.heart_rate_low
+            || reading.heart_rate > limits.heart_rate_high
+            || reading.spo2 < limits.spo2_low
+            || reading.systolic > limits.systolic_high
+    }
+
+    #[test]
+    fn the_formula_is_fixed() {
+        let id = reading_id(7, 3, 2);
+        assert_eq!(id.get_version_num(), 8);
+        assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
+        assert_eq!(id.as_u128() & 0x3fff_ffff, 2);
+        assert_eq!((id.as_u128() >> 30) & 0xffff_ffff, 3);
+        let run = derive_seed(7, 0x1d);
+        assert_eq!((id.as_u128() >> 80) as u64, run >> 16);
+        assert_eq!((id.as_u128() >> 64) as u64 & 0xfff, run >> 4 & 0xfff);
+    }
+
+    #[test]
+    fn three_readings_in_a_thousand_alarm() {
+        let limits = Thresholds::default();
+        let all = (0..200).flat_map(|user| (0..1000).map(move |n| reading(1, user, n, 0)));
+        let alarming = all.filter(|reading| alarms(reading, &limits)).count();
+        assert!((500..700).contains(&alarming), "{alarming} of 200,000");
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_slots_share_an_id(
+            one in (any::<u32>(), 0_u32..1 << 30), other in (any::<u32>(), 0_u32..1 << 30), seed: u64,
+        ) {
+            let (a, b) = (reading_id(seed, one.0, one.1), reading_id(seed, other.0, other.1));
+            prop_assert_eq!(a == b, one == other);
+            prop_assert_ne!(a, reading_id(seed.wrapping_add(1), one.0, one.1));
+        }
+
+        #[test]
+        fn vitals_are_those_of_the_living(seed: u64, user: u32, number: u32) {
+            let reading = reading(seed, user, number, 0);
+            prop_assert!((1..=PATIENTS).contains(&reading.patient_id));
+            prop_assert!((30..=161).contains(&reading.heart_rate));
+            prop_assert!((80..=100).contains(&reading.spo2));
+            prop_assert!((103..=209).contains(&reading.systolic));
+        }
+
+        #[test]
+        fn thresholds_that_clinicians_set_change_no_alarm(user in 0_u32..300, number: u32, by in -3_i32..=3) {
+            let usual = Thresholds::default();
+            let shifted = Thresholds {
+                heart_rate_low: usual.heart_rate_low + by,
+                heart_rate_high: usual.heart_rate_high + by,
+                spo2_low: usual.spo2_low + by.signum(),
+                systolic_high: usual.systolic_high + by,
+            };
+            let reading = reading(9, user, number, 0);
+            prop_assert_eq!(alarms(&reading, &usual), alarms(&reading, &shifted));
+        }
+    }
+}

@@ -86,3 +86,44 @@ async fn piece(mut open: Open) -> (Bytes, Option<Open>) {
     }
     (bytes.freeze(), Some(open))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drill::Class;
+    use timeline::{Arrivals, Offset, Outcome};
+
+    const ARRIVAL: Arrival = Arrival {
+        user: 1,
+        class: Class::Read,
+        outcome: Outcome::Ok,
+        status: 200,
+        due: Offset(5),
+        sent: Offset(6),
+        done: Offset(9),
+    };
+
+    async fn recorded(count: usize, backlog: usize) -> (usize, bool) {
+        let tally = Arc::new(Tally::default());
+        let (recorder, records) = Recorder::new(tally.clone(), backlog);
+        (0..count).for_each(|_| recorder.record(ARRIVAL));
+        drop(recorder);
+        let load = AbortOnDropHandle::new(tokio::spawn(async {}));
+        let pieces: Vec<Bytes> = recording(records, tally, load).collect().await;
+        let bytes = pieces.concat();
+        let mut arrivals = Arrivals::open(bytes.as_slice()).unwrap();
+        let kept = arrivals.by_ref().map(Result::unwrap).count();
+        (kept, arrivals.is_complete())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recording_ends_with_its_footer() {
+        assert_eq!(recorded(0, 10).await, (0, true));
+        assert_eq!(recorded(5000, 10_000).await, (5000, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_record_shows() {
+        assert_eq!(recorded(5, 3).await, (3, false));
+    }
+}

@@ -138,3 +138,110 @@ fn spread(start: u64, rank: u64, every: Duration) -> Duration {
 fn nanoseconds(ns: u128) -> Duration {
     Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn schedule(baseline: u32, peak: u32) -> Schedule {
+        let traffic = serde_json::json!({
+            "baseline_users": baseline, "peak_users": peak, "span": "48h", "speed": 288.0,
+        });
+        Schedule::new(&LoadPlan {
+            seed: 5,
+            zero_unix_ns: 0,
+            begin_ns: 1_000_000_000,
+            traffic: serde_json::from_value(traffic).unwrap(),
+            duration: Duration::from_secs(600),
+            vip: String::new(),
+            cdn: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn users_act_exactly_while_the_curve_wants_them() {
+        let schedule = schedule(50, 145);
+        let mut stays = 0;
+        for user in schedule.users() {
+            let slots: Vec<Slot> = schedule.slots(user).collect();
+            for slot in &slots {
+                assert!(user.number < schedule.users_at(slot.due));
+                assert!(slot.due < schedule.end());
+            }
+            let firsts = slots.iter().filter(|slot| slot.first).count();
+            assert_eq!(firsts, slots.iter().filter(|slot| slot.last).count());
+            stays += firsts;
+            if user.number < 50 {
+                assert_eq!(firsts, 1, "user {} is never away", user.number);
+            }
+        }
+        assert!(stays > 145, "users of the busy window come twice");
+    }
+
+    #[test]
+    fn requests_follow_the_curve() {
+        let schedule = schedule(500, 1450);
+        let around = |second: u64| {
+            let (from, to) = (Duration::from_secs(second), Duration::from_secs(second + 5));
+            let due = schedule.users().flat_map(|user| schedule.slots(user));
+            due.filter(|slot| (from..to).contains(&slot.due.as_duration()))
+                .count()
+        };
+        // 40 % act every 6 s and 60 % every 5 s: 0.187 requests a second and user.
+        assert!(
+            around(36).abs_diff(466) < 10,
+            "{} at the quiet hour",
+            around(36)
+        );
+        assert!(
+            around(186).abs_diff(1353) < 20,
+            "{} at the busy one",
+            around(186)
+        );
+    }
+
+    #[test]
+    fn slots_do_not_drift() {
+        let schedule = schedule(10, 10);
+        for user in schedule.users() {
+            let start = Offset::from(Duration::from_secs(1) + user.phase);
+            for (number, slot) in schedule.slots(user).enumerate() {
+                let elapsed = slot.due.since(start).as_nanos();
+                assert_eq!(elapsed, user.every.as_nanos() * number as u128);
+            }
+        }
+    }
+
+    #[test]
+    fn a_load_shorter_than_the_phase_has_no_slots() {
+        let mut schedule = schedule(10, 10);
+        schedule.duration = Duration::ZERO;
+        assert_eq!(schedule.users().flat_map(|u| schedule.slots(u)).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_users_are_spread_over_the_period(users in 20_usize..2000) {
+            let schedule = schedule(2000, 2000);
+            for kind in [Kind::Monitor, Kind::Clinician] {
+                let of_kind = schedule.users().take(users).filter(|user| user.kind == kind);
+                let mut tenths = [0_usize; 10];
+                for user in of_kind {
+                    tenths[(user.phase.as_nanos() * 10 / user.every.as_nanos()) as usize] += 1;
+                }
+                let all: usize = tenths.iter().sum();
+                for tenth in tenths {
+                    prop_assert!(tenth.abs_diff(all / 10) <= 3, "{tenths:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn pings_lie_half_a_period_from_actions(number in 0_usize..2000) {
+            let user = schedule(2000, 2000).users().nth(number).unwrap();
+            let apart = user.half_a_period_later().phase.abs_diff(user.phase);
+            prop_assert_eq!(apart, user.every / 2);
+        }
+    }
+}

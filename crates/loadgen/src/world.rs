@@ -106,3 +106,84 @@ impl Patience {
         tokio::time::timeout(self.left(), work).await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Tally;
+    use tokio::sync::mpsc;
+
+    fn world() -> (World, mpsc::Receiver<Arrival>) {
+        let traffic = serde_json::json!({
+            "baseline_users": 1, "peak_users": 1, "span": "1h", "speed": 1.0, "monitors_percent": 100,
+        });
+        let plan = LoadPlan {
+            seed: 1,
+            zero_unix_ns: 0,
+            begin_ns: 0,
+            traffic: serde_json::from_value(traffic).unwrap(),
+            duration: Duration::from_secs(3600),
+            vip: String::new(),
+            cdn: Vec::new(),
+        };
+        let (recorder, records) = Recorder::new(Arc::new(Tally::default()), 1000);
+        let world = World {
+            clock: Clock::start().0,
+            ..World::new(&plan, recorder)
+        };
+        (world, records)
+    }
+
+    fn milliseconds(arrival: &Arrival) -> (Duration, Duration) {
+        let late = arrival.lateness().unwrap();
+        (late, arrival.latency().unwrap() - late)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_hour_of_slow_answers_moves_no_slot() {
+        let (world, mut records) = world();
+        let user = world.schedule.users().next().unwrap();
+        for slot in world.schedule.slots(user) {
+            let slow = async {
+                tokio::time::sleep(Duration::from_millis(1990)).await;
+                (Outcome::Ok, 200)
+            };
+            world.arrive(0, Class::Ingest, slot.due, slow).await;
+            let arrival = records.recv().await.unwrap();
+            assert_eq!(arrival.due, slot.due);
+            let (late, took) = milliseconds(&arrival);
+            // The timer's grain is 1 ms.
+            assert!(late <= Duration::from_millis(1), "{late:?} in {slot:?}");
+            assert!(took.abs_diff(Duration::from_millis(1990)) <= Duration::from_millis(2));
+        }
+        assert!(world.recorder.tally().recorded() >= 719);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_late_is_not_sent() {
+        let (world, mut records) = world();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        for (due_s, outcome) in [(8, Outcome::NotSent), (9, Outcome::Ok), (10, Outcome::Ok)] {
+            let due = Offset::from(Duration::from_secs(due_s));
+            let work = async { (Outcome::Ok, 202) };
+            world.arrive(0, Class::Ingest, due, work).await;
+            let arrival = records.recv().await.unwrap();
+            assert_eq!(arrival.outcome, outcome, "due at {due_s} s");
+            assert_eq!(arrival.sent == NEVER, outcome == Outcome::NotSent);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_counts_from_the_due_time() {
+        let (world, _records) = world();
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert_eq!(
+            world.patience(Offset(0)).left(),
+            Duration::from_millis(1500)
+        );
+        let patience = world.patience(Offset(0));
+        let forever = patience.during(std::future::pending::<()>());
+        assert_eq!(forever.await, None);
+        assert_eq!(world.patience(Offset(0)).left(), Duration::ZERO);
+    }
+}
