@@ -34,8 +34,9 @@ vrrp_instance $1 {
 CONF
 }
 
-{
-    cat <<CONF
+configure() {
+    {
+        cat <<CONF
 global_defs {
     router_id $NAME
     vrrp_version 3
@@ -56,14 +57,38 @@ vrrp_script haproxy {
     rise 2
 }
 CONF
-    instance edge 51 "$EDGE"
-    instance app 52 "$APP"
-    instance data 53 "$DATA"
-} >/etc/keepalived/keepalived.conf
+        instance edge 51 "$EDGE"
+        instance app 52 "$APP"
+        instance data 53 "$DATA"
+    } >/etc/keepalived/keepalived.conf
+}
 
-while :; do
-    keepalived --vrrp --dont-fork --log-console || true
-    sleep 0.2
-done &
+devices() {
+    for prefix in "$EDGE" "$APP" "$DATA"; do
+        device_of "$prefix.$OCTET"
+    done
+}
 
-exec haproxy -W -db -f /etc/haproxy/haproxy.cfg
+# A network that was disconnected comes back under another device name, which keepalived only learns by a reload.
+# While one is missing there is nothing to write; keepalived gives that address up by itself.
+hold_address() {
+    while :; do
+        configured=$(devices)
+        configure
+        keepalived --vrrp --dont-fork --log-console &
+        keepalived=$!
+        while kill -0 "$keepalived" 2>/dev/null; do
+            sleep 1
+            present=$(devices)
+            if [ "$present" != "$configured" ] && [ "$(echo "$present" | wc -l)" -eq 3 ]; then
+                configured=$present
+                configure
+                kill -HUP "$keepalived"
+            fi
+        done
+        wait "$keepalived" || true
+    done
+}
+
+hold_address &
+exec haproxy -db -f /etc/haproxy/haproxy.cfg
