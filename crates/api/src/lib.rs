@@ -1,22 +1,83 @@
-//! Skeleton: admin port and configuration.
+//! The HTTP handler of the platform: takes readings, answers questions about patients and wards.
 
+mod assets;
+mod cache;
 pub mod config;
+mod ingest;
+mod patients;
+mod reads;
+mod server;
+mod validate;
+mod wards;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
+use service_kit::breaker::Breaker;
+use service_kit::broker::Brokers;
+use service_kit::http::{self, Limits};
+use service_kit::metrics::HttpMetrics;
+use service_kit::postgres::{Database, PoolGauges};
+use service_kit::publisher::Publisher;
+use service_kit::queues;
 use service_kit::readiness::Readiness;
+use service_kit::redis_link::RedisLink;
 use tokio::net::TcpListener;
 
 use config::Config;
+use server::{Api, Counters};
 
-/// Runs until shut down.
+/// Connections to the primary: direct inserts of a whole failover's ingest, and administrators' writes.
+const PRIMARY_CONNECTIONS: usize = 8;
+/// Connections to a replica: reads take about a millisecond each.
+const REPLICA_CONNECTIONS: usize = 8;
+
+/// Failures in a row after which a way is tried last.
+const FAILURES: u32 = 3;
+/// For how long.
+const OPEN_FOR: Duration = Duration::from_millis(500);
+
+/// Serves until shut down.
 pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
+    let listener = TcpListener::bind(config.common.listen).await?;
     let admin = TcpListener::bind(config.common.admin_listen).await?;
-    tokio::spawn(
-        process
-            .admin(Readiness::default())
-            .serve(admin, nothing_more),
-    );
-    process.shutdown.closing.cancelled().await;
+    let metrics = &process.metrics;
+
+    let mut readiness = Readiness::default();
+    let primary_up = readiness.dependency(metrics, "primary")?;
+    let replica_up = readiness.dependency(metrics, "replica")?;
+    let redis_up = readiness.dependency(metrics, "redis")?;
+    let brokers_up = readiness.dependency(metrics, "rabbitmq")?;
+    readiness.need("durable writes", &[&brokers_up, &primary_up]);
+    readiness.need("reads", &[&redis_up, &replica_up, &primary_up]);
+    tokio::spawn(process.admin(readiness).serve(admin, nothing_more));
+
+    let name = config.common.instance.as_str();
+    let primary = Database::primary(&config.postgres, name, PRIMARY_CONNECTIONS)?;
+    let replica = Database::replica(&config.postgres, name, REPLICA_CONNECTIONS)?;
+    let gauges = PoolGauges::new(metrics)?;
+    tokio::spawn(primary.clone().watch("primary", primary_up, gauges.clone()));
+    tokio::spawn(replica.clone().watch("replica", replica_up, gauges));
+    let brokers = Brokers::start(&config.amqp, name, &brokers_up);
+
+    let api = Arc::new(Api {
+        primary,
+        replica,
+        redis: RedisLink::start(&config.redis, redis_up),
+        publisher: Publisher::new(brokers, &queues::INGEST, metrics)?,
+        http: HttpMetrics::new(metrics)?,
+        counters: Counters::new(metrics)?,
+        queue_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
+        replica_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
+        read_deadline: config.read_deadline,
+        write_deadline: config.write_deadline,
+    });
+    let handler = move |request, _| {
+        let api = api.clone();
+        async move { api.handle(request).await }
+    };
+    http::serve(listener, handler, Limits::default(), process.shutdown).await;
     Ok(())
 }

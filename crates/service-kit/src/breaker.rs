@@ -52,6 +52,11 @@ impl Breaker {
         self.open_until.is_some()
     }
 
+    /// Whether an attempt at `now` would be against the odds; unlike [`Breaker::allows`] this changes nothing.
+    pub fn is_open_at(&self, now: Instant) -> bool {
+        self.open_until.is_some_and(|until| now < until)
+    }
+
     /// Whether attempts are being refused.
     pub fn is_open(&self) -> bool {
         self.open_until.is_some()

@@ -1,0 +1,129 @@
+//! Taking a reading: the answer is given only when the reading cannot be lost any more.
+
+use bytes::Bytes;
+use hyper::{Response, StatusCode};
+use service_kit::postgres::{PostgresError, within};
+use service_kit::respond::{self, Plain};
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::time::Instant;
+use wire::{Accepted, Reading};
+
+use crate::server::Api;
+use crate::validate;
+
+/// A confirmation by then leaves time for the second path within the 100 ms that a client is promised.
+const FIRST_PATH_WITHIN: Duration = Duration::from_millis(70);
+/// Late is better than refused, but the load balancer gives up after 150 ms.
+const BOTH_PATHS_WITHIN: Duration = Duration::from_millis(130);
+
+/// The update makes a repeated insert write something: it then waits for a replica as the first one did,
+/// and cannot confirm a row that exists on a cut-off primary alone.
+const INSERT: &str = "INSERT INTO readings \
+    (reading_id, patient_id, taken_at_ms, heart_rate, spo2, systolic, evaluated) \
+    VALUES ($1, $2, $3, $4, $5, $6, false) \
+    ON CONFLICT (reading_id) DO UPDATE SET stored_at = readings.stored_at";
+
+/// The two ways to make a reading durable.
+#[derive(Debug, Clone, Copy)]
+enum Path {
+    /// Confirmed by a quorum of brokers.
+    Queue,
+    /// Committed by the primary and a replica.
+    Postgres,
+}
+
+impl Api {
+    /// 202 when durable, 422 when wrong, 503 when neither path worked in time.
+    pub(crate) async fn post_vitals(&self, reading: Reading, began: Instant) -> Response<Plain> {
+        if let Err(refusal) = validate::reading(&reading) {
+            return refusal.into();
+        }
+        // While the queues fail, every reading would first wait for them in vain.
+        let queue_first = self.queue_breaker().allows(began);
+        let paths = match queue_first {
+            true => [Path::Queue, Path::Postgres],
+            false => [Path::Postgres, Path::Queue],
+        };
+        for (path, patience) in paths
+            .into_iter()
+            .zip([FIRST_PATH_WITHIN, BOTH_PATHS_WITHIN])
+        {
+            if self.keep(path, &reading, began + patience).await {
+                let accepted = Accepted {
+                    reading_id: reading.reading_id,
+                };
+                return respond::json(StatusCode::ACCEPTED, &accepted);
+            }
+        }
+        self.counters.ingest.with_label_values(&["none"]).inc();
+        respond::problem(StatusCode::SERVICE_UNAVAILABLE, "reading could not be kept")
+    }
+
+    async fn keep(&self, path: Path, reading: &Reading, by: Instant) -> bool {
+        let kept = match path {
+            Path::Queue => self.queue(reading, by).await,
+            Path::Postgres => match within(by, self.insert(reading)).await {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::debug!(%error, "reading not inserted");
+                    false
+                }
+            },
+        };
+        if kept {
+            let label = match path {
+                Path::Queue => "queue",
+                Path::Postgres => "postgres",
+            };
+            self.counters.ingest.with_label_values(&[label]).inc();
+        }
+        kept
+    }
+
+    async fn queue(&self, reading: &Reading, by: Instant) -> bool {
+        let Ok(payload) = serde_json::to_vec(reading) else {
+            return false;
+        };
+        let id = reading.reading_id.to_string();
+        let published = self.publisher.publish(&id, Bytes::from(payload), by).await;
+        match published {
+            Ok(()) => {
+                self.queue_breaker().succeeded();
+                true
+            }
+            Err(error) => {
+                self.queue_breaker().failed(Instant::now());
+                tracing::debug!(%error, "reading not queued");
+                false
+            }
+        }
+    }
+
+    async fn insert(&self, reading: &Reading) -> Result<(), PostgresError> {
+        let lease = self.primary.lease().await?;
+        let statement = lease.prepare_cached(INSERT).await?;
+        let patient = reading.patient_id.cast_signed();
+        lease
+            .execute(
+                &statement,
+                &[
+                    &reading.reading_id,
+                    &patient,
+                    &reading.taken_at_ms,
+                    &reading.heart_rate,
+                    &reading.spo2,
+                    &reading.systolic,
+                ],
+            )
+            .await?;
+        lease.give_back();
+        Ok(())
+    }
+
+    fn queue_breaker(&self) -> std::sync::MutexGuard<'_, service_kit::breaker::Breaker> {
+        self.queue_breaker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,111 @@
+//! Trying several ways to the same answer: the next one starts when the one before failed or is slow, and
+//! the first success wins.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// There was nothing to try.
+    #[error("nothing to try")]
+    NothingToTry,
+    /// Every try failed.
+    #[error("every try failed")]
+    AllFailed,
+    /// The deadline passed.
+    #[error("no answer in time")]
+    Deadline,
+}
+
+/// The number and the value of the first try that gives one. A try starts when it is taken from `tries`,
+/// `after` the one before or at once when all before have failed; what is still running at the end is dropped.
+pub async fn first_of<T, F>(
+    tries: impl Iterator<Item = F>,
+    after: Duration,
+    deadline: Instant,
+) -> Result<(usize, T), Unanswered>
+where
+    F: Future<Output = Option<T>>,
+{
+    let mut tries = tries.enumerate();
+    let mut running = FuturesUnordered::new();
+    let number = |(number, attempt): (usize, F)| async move { (number, attempt.await) };
+    running.push(number(tries.next().ok_or(Unanswered::NothingToTry)?));
+    let mut next_at = Instant::now() + after;
+    let mut exhausted = false;
+    loop {
+        tokio::select! {
+            biased;
+            Some((number, answer)) = running.next() => match answer {
+                Some(value) => return Ok((number, value)),
+                None if exhausted && running.is_empty() => return Err(Unanswered::AllFailed),
+                None if running.is_empty() => next_at = Instant::now(),
+                None => {}
+            },
+            () = tokio::time::sleep_until(deadline) => return Err(Unanswered::Deadline),
+            () = tokio::time::sleep_until(next_at), if !exhausted => {
+                match tries.next() {
+                    Some(attempt) => running.push(number(attempt)),
+                    None => exhausted = true,
+                }
+                if exhausted && running.is_empty() {
+                    return Err(Unanswered::AllFailed);
+                }
+                next_at = Instant::now() + after;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AFTER: Duration = Duration::from_millis(30);
+
+    async fn answer(wait_ms: u64, value: Option<u32>) -> Option<u32> {
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        value
+    }
+
+    async fn run(tries: Vec<(u64, Option<u32>)>) -> (Result<(usize, u32), Unanswered>, u128) {
+        let began = Instant::now();
+        let tries = tries.into_iter().map(|(wait, value)| answer(wait, value));
+        let result = first_of(tries, AFTER, began + Duration::from_millis(70)).await;
+        (result, began.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quick_first_try_stands_alone() {
+        assert_eq!(run(vec![(5, Some(1)), (0, Some(2))]).await, (Ok((0, 1)), 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_first_try_is_overtaken() {
+        let (result, took) = run(vec![(1000, Some(1)), (5, Some(2))]).await;
+        assert_eq!(result, Ok((1, 2)));
+        assert!((35..40).contains(&took), "{took} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_try_is_followed_at_once() {
+        let (result, took) = run(vec![(2, None), (2, None), (2, Some(3))]).await;
+        assert_eq!(result, Ok((2, 3)));
+        assert!(took < 12, "{took} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_and_silence_are_told_apart() {
+        assert_eq!(run(vec![]).await.0, Err(Unanswered::NothingToTry));
+        assert_eq!(
+            run(vec![(1, None), (1, None)]).await.0,
+            Err(Unanswered::AllFailed)
+        );
+        let silence = run(vec![(1000, Some(1)), (1000, Some(2))]).await;
+        assert_eq!(silence, (Err(Unanswered::Deadline), 70));
+    }
+}

@@ -1,0 +1,269 @@
+//! Postgres pools that neither hang on a frozen server nor keep using one that lost its role.
+//!
+//! The client library bounds only the TCP handshake, so every use runs under the caller's deadline, and a
+//! connection that is not explicitly given back is closed: an abandoned query may still be running on it,
+//! and a cancelled wait for a replica would turn into a commit that only one server knows.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Client, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+};
+use tokio::time::Instant;
+use tokio_postgres::NoTls;
+
+use crate::env::HostPort;
+use crate::metrics::Metrics;
+use crate::readiness::Dependency;
+use crate::settings::PostgresSettings;
+
+/// On a bridge a dead address is silent; the real handshake takes well under a millisecond.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+/// Unacknowledged bytes for this long mean a cut network.
+const TCP_USER_TIMEOUT: Duration = Duration::from_millis(1500);
+/// Keepalive: first after two seconds, then each second, three times.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(2);
+/// Handshake, authentication and the first query: the library has no bound of its own for the latter two.
+const CREATE_TIMEOUT: Duration = Duration::from_millis(300);
+/// One round trip; a frozen server is found out here before it costs a whole request.
+const RECYCLE_TIMEOUT: Duration = Duration::from_millis(100);
+/// A request that finds all connections busy for longer had better try elsewhere.
+const WAIT_TIMEOUT: Duration = Duration::from_millis(50);
+/// How often a pool is asked whether its server answers.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// Patience of that question.
+const WATCH_DEADLINE: Duration = Duration::from_millis(400);
+
+/// Fails on a server in recovery, and so throws pooled connections to a demoted primary away.
+const ONLY_PRIMARY: &str = "SELECT 1 / (CASE WHEN pg_is_in_recovery() THEN 0 ELSE 1 END)";
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// No connection in time.
+    #[error("no connection to postgres: {0}")]
+    Connection(#[from] PoolError),
+    /// The server or the connection to it failed.
+    #[error("postgres query failed: {}", Self::detail(.0))]
+    Query(#[from] tokio_postgres::Error),
+    /// The deadline passed.
+    #[error("postgres gave no answer in time")]
+    Deadline,
+    /// The pool could not be made.
+    #[error("postgres pool: {0}")]
+    Build(#[from] deadpool_postgres::BuildError),
+}
+
+impl PostgresError {
+    fn detail(error: &tokio_postgres::Error) -> String {
+        match error.as_db_error() {
+            Some(db) => format!("{} ({})", db.message(), db.code().code()),
+            None => error.to_string(),
+        }
+    }
+}
+
+/// Connections to the server behind one address.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+}
+
+impl Database {
+    /// Connections to the primary; `size` is their largest number.
+    pub fn primary(
+        settings: &PostgresSettings,
+        application: &str,
+        size: usize,
+    ) -> Result<Self, PostgresError> {
+        let recycling = RecyclingMethod::Custom(ONLY_PRIMARY.to_owned());
+        Self::build(settings, &settings.primary, application, size, recycling)
+    }
+
+    /// Connections to a replica; `size` is their largest number.
+    pub fn replica(
+        settings: &PostgresSettings,
+        application: &str,
+        size: usize,
+    ) -> Result<Self, PostgresError> {
+        let recycling = RecyclingMethod::Verified;
+        Self::build(settings, &settings.replica, application, size, recycling)
+    }
+
+    fn build(
+        settings: &PostgresSettings,
+        address: &HostPort,
+        application: &str,
+        size: usize,
+        recycling_method: RecyclingMethod,
+    ) -> Result<Self, PostgresError> {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host(&address.host)
+            .port(address.port)
+            .user(&settings.user)
+            .password(settings.password.reveal())
+            .dbname(&settings.database)
+            .application_name(application)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_user_timeout(TCP_USER_TIMEOUT)
+            .keepalives(true)
+            .keepalives_idle(KEEPALIVE_IDLE)
+            .keepalives_interval(Duration::from_secs(1))
+            .keepalives_retries(3);
+        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
+        let pool = Pool::builder(manager)
+            .max_size(size)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(CREATE_TIMEOUT))
+            .recycle_timeout(Some(RECYCLE_TIMEOUT))
+            .wait_timeout(Some(WAIT_TIMEOUT))
+            .build()?;
+        Ok(Self { pool })
+    }
+
+    /// A connection, checked just now.
+    pub async fn lease(&self) -> Result<Lease, PostgresError> {
+        Ok(Lease {
+            client: Some(self.pool.get().await?),
+        })
+    }
+
+    /// Asks the server for a sign of life, again and again, and keeps `up` and the pool's gauges current.
+    pub async fn watch(self, name: &'static str, up: Dependency, gauges: PoolGauges) {
+        loop {
+            let asked = within(Instant::now() + WATCH_DEADLINE, async {
+                // The role check on checkout is the question; a fresh connection proves itself by being made.
+                self.lease().await?.give_back();
+                Ok(())
+            });
+            up.set(asked.await.is_ok());
+            let status = self.pool.status();
+            gauges.show(name, status.size, status.available, status.waiting);
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    }
+}
+
+/// Runs `work` until `deadline`; what it holds is dropped when time is up.
+pub async fn within<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, PostgresError>>,
+) -> Result<T, PostgresError> {
+    tokio::time::timeout_at(deadline, work)
+        .await
+        .unwrap_or(Err(PostgresError::Deadline))
+}
+
+/// A connection on loan. Dropped without [`Lease::give_back`] it is closed.
+pub struct Lease {
+    client: Option<Client>,
+}
+
+impl Lease {
+    /// Returns the connection to the pool; only after its last query was answered.
+    pub fn give_back(mut self) {
+        self.client = None;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        match &self.client {
+            Some(client) => client,
+            None => unreachable!("a lease holds its client until it is consumed"),
+        }
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Client {
+        match &mut self.client {
+            Some(client) => client,
+            None => unreachable!("a lease holds its client until it is consumed"),
+        }
+    }
+}
+
+/// `postgres_pool{pool,state}`: connections by state `size`, `available` and requests `waiting`.
+#[derive(Debug, Clone)]
+pub struct PoolGauges(prometheus::IntGaugeVec);
+
+impl PoolGauges {
+    /// Registers them.
+    pub fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+        let help = "Connections of a pool (size, available) and requests waiting for one.";
+        Ok(Self(metrics.gauges(
+            "postgres_pool",
+            help,
+            &["pool", "state"],
+        )?))
+    }
+
+    fn show(&self, pool: &str, size: usize, available: usize, waiting: usize) {
+        for (state, value) in [
+            ("size", size),
+            ("available", available),
+            ("waiting", waiting),
+        ] {
+            self.0
+                .with_label_values(&[pool, state])
+                .set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::{Secret, Setting};
+    use tokio::net::TcpListener;
+
+    fn settings(port: u16) -> PostgresSettings {
+        let address = HostPort {
+            host: "127.0.0.1".into(),
+            port,
+        };
+        PostgresSettings {
+            primary: address.clone(),
+            replica: address,
+            user: "u".into(),
+            password: Secret::read("p").unwrap(),
+            database: "d".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_says_nothing_costs_no_more_than_the_create_timeout() {
+        let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = settings(frozen.local_addr().unwrap().port());
+        let database = Database::primary(&settings, "test", 2).unwrap();
+        let began = Instant::now();
+        assert!(database.lease().await.is_err());
+        assert!(
+            began.elapsed() < CREATE_TIMEOUT * 3,
+            "{:?}",
+            began.elapsed()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_ends_work_that_does_not() {
+        let result = within::<()>(
+            Instant::now() + Duration::from_millis(90),
+            std::future::pending(),
+        );
+        assert!(matches!(result.await, Err(PostgresError::Deadline)));
+    }
+}
