@@ -6,7 +6,7 @@ use crate::look::Reading;
 pub(crate) struct Wanted {
     counter: &'static str,
     metric: &'static str,
-    label: Option<(&'static str, &'static str)>,
+    label: Option<(&'static str, &'static [&'static str])>,
 }
 
 /// A counter that sums every sample of a metric.
@@ -18,17 +18,17 @@ pub(crate) const fn all(counter: &'static str, metric: &'static str) -> Wanted {
     }
 }
 
-/// A counter that sums the samples with that label and value.
+/// A counter that sums the samples whose label has one of the values.
 pub(crate) const fn only(
     counter: &'static str,
     metric: &'static str,
     label: &'static str,
-    value: &'static str,
+    values: &'static [&'static str],
 ) -> Wanted {
     Wanted {
         counter,
         metric,
-        label: Some((label, value)),
+        label: Some((label, values)),
     }
 }
 
@@ -55,15 +55,15 @@ impl Sample<'_> {
         self.metric == wanted.metric
             && wanted
                 .label
-                .is_none_or(|(label, value)| self.has(label, value))
+                .is_none_or(|(label, values)| self.has(label, values))
     }
 
-    fn has(&self, label: &str, value: &str) -> bool {
+    fn has(&self, label: &str, values: &[&str]) -> bool {
         let mut pairs = self
             .labels
             .split(',')
             .filter_map(|pair| pair.split_once('='));
-        pairs.any(|(l, v)| l.trim() == label && v.trim().trim_matches('"') == value)
+        pairs.any(|(l, v)| l.trim() == label && values.contains(&v.trim().trim_matches('"')))
     }
 }
 
@@ -102,13 +102,15 @@ up 1
     fn samples_are_summed_over_labels_or_picked_by_one() {
         let wanted = [
             all("reads", "reads_total"),
-            only("reads_redis", "reads_total", "from", "redis"),
-            only("reads_primary", "reads_total", "from", "primary"),
+            only("reads_redis", "reads_total", "from", &["redis"]),
+            only("reads_here", "reads_total", "from", &["redis", "replica"]),
+            only("reads_primary", "reads_total", "from", &["primary"]),
             all("up_now", "up"),
         ];
-        let expected: [Reading; 3] = [
+        let expected: [Reading; 4] = [
             ("reads".into(), 34.0),
             ("reads_redis".into(), 30.0),
+            ("reads_here".into(), 34.0),
             ("up_now".into(), 1.0),
         ];
         assert_eq!(read(&wanted, TEXT), expected);

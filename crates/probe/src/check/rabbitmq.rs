@@ -16,7 +16,8 @@ use crate::{
 };
 
 const NODES: &str = "/api/nodes?columns=name,running,mem_alarm,disk_free_alarm,partitions";
-const QUEUES: &str = "/api/queues?columns=name,type,leader,members,online,messages_ready";
+/// Without the statistics the answer costs a sixth, and the totals are fresh.
+const QUEUES: &str = "/api/queues?disable_stats=true&enable_queue_totals=true";
 const METRICS: &str = "/metrics";
 
 /// The ingest queue that the role is about.

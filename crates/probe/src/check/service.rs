@@ -63,28 +63,33 @@ fn read_ready(status: StatusCode, text: &str) -> Look {
 
 const GATEWAY: &[Wanted] = &[
     all("requests", "http_requests_total"),
-    all("limited", "gateway_limited_total"),
+    only("limited", "http_requests_total", "status", &["429"]),
 ];
 
 const API: &[Wanted] = &[
     all("requests", "http_requests_total"),
-    only("reads_redis", "api_reads_total", "from", "redis"),
-    only("reads_replica", "api_reads_total", "from", "replica"),
-    only("reads_primary", "api_reads_total", "from", "primary"),
-    all("publishes_confirmed", "api_publishes_confirmed_total"),
+    only("reads_redis", "reads_total", "source", &["redis"]),
+    only("reads_replica", "reads_total", "source", &["replica"]),
+    only("reads_primary", "reads_total", "source", &["primary"]),
+    only(
+        "publishes_confirmed",
+        "publishes_total",
+        "result",
+        &["confirmed", "hedged"],
+    ),
+    only("publishes_hedged", "publishes_total", "result", &["hedged"]),
+    only("ingest_queue", "ingest_total", "path", &["queue"]),
+    only("ingest_postgres", "ingest_total", "path", &["postgres"]),
 ];
 
 const WS: &[Wanted] = &[
-    all("live_streams_now", "ws_live_streams"),
-    all("frames", "ws_frames_total"),
+    all("live_streams_now", "live_streams"),
+    all("frames", "frames_total"),
 ];
 
-const WORKER: &[Wanted] = &[
-    all("stored", "worker_stored_total"),
-    all("alerts", "worker_alerts_total"),
-];
+const WORKER: &[Wanted] = &[all("stored", "stored_total"), all("alerts", "alerts_total")];
 
-const PAGER: &[Wanted] = &[all("pages", "pager_pages_total")];
+const PAGER: &[Wanted] = &[all("pages", "pages_total")];
 
 fn wanted(component: Component) -> &'static [Wanted] {
     match component {

@@ -1,5 +1,10 @@
 //! The observer and its caller, over real sockets, with stand-ins for the members.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the whole crate is a test, its helpers included"
+)]
+
 mod fake;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
