@@ -1,6 +1,8 @@
 //! Faults on real containers: applied, proven, healed, and healed by a process that did not apply them.
 //! Skipped where no engine answers.
 
+#![allow(clippy::unwrap_used, reason = "a test ends in a panic where it must")]
+
 #[path = "../../engine/tests/support/mod.rs"]
 mod support;
 

@@ -1,5 +1,7 @@
 //! First contact with engines that this machine does not have: an old one, a new one, one that hangs up.
 
+#![allow(clippy::unwrap_used, reason = "a test ends in a panic where it must")]
+
 use std::pin::pin;
 
 use engine::{Docker, EngineError, Watch};

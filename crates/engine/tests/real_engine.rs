@@ -1,12 +1,14 @@
 //! The promises of the crate, kept by the real engine of this machine. Skipped where there is none.
 
+#![allow(clippy::unwrap_used, reason = "a test ends in a panic where it must")]
+
 mod support;
 
 use std::{pin::pin, time::Duration};
 
 use engine::{EngineError, Inspect, Lifecycle, State, Sweep, Watch};
 use futures_util::StreamExt;
-use support::{Stand, soon};
+use support::Stand;
 use tokio::time::Instant;
 
 #[tokio::test]
@@ -89,8 +91,6 @@ async fn every_change_may_be_asked_for_twice() {
         docker.start(&id).await.unwrap();
         assert_eq!(docker.state(&id).await.unwrap(), State::Running);
     }
-    let logs = docker.logs(&id, 10).await.unwrap();
-    assert_eq!(logs.matches("up").count(), 3, "{logs}");
     let error = docker.unpause("no-such-container").await.unwrap_err();
     assert!(
         error
@@ -102,6 +102,26 @@ async fn every_change_may_be_asked_for_twice() {
         docker.state("no-such-container").await.unwrap(),
         State::Missing
     );
+}
+
+#[tokio::test]
+async fn the_newest_lines_of_a_container_are_read_with_their_time() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let (docker, id) = (&stand.docker, stand.start("api-1", "api", 41));
+    let logged = async {
+        loop {
+            let logs = docker.logs(&id, 1).await.unwrap();
+            if logs.trim_end().ends_with("Z up") {
+                return logs;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let logs = soon("the first line", logged).await;
+    assert_eq!(logs.lines().count(), 1, "{logs}");
+    assert!(docker.logs("no-such-container", 1).await.is_err());
 }
 
 #[tokio::test]
@@ -241,4 +261,10 @@ async fn remains_without_a_container_are_found_and_strangers_are_not_touched() {
     let error = docker.remove_project(&stranger.project).await.unwrap_err();
     assert!(matches!(error, EngineError::NotOurs { .. }), "{error}");
     assert_eq!(docker.state(&id).await.unwrap(), State::Running);
+}
+
+/// Awaits something that must happen on a busy machine, too.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(Duration::from_secs(60), future).await;
+    waited.unwrap_or_else(|_| panic!("{what} did not happen within 60 s"))
 }

@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
 };
 
 use engine::Docker;
@@ -15,19 +14,19 @@ use engine::Docker;
 const SLEEPER: &str = r#"fn main() { println!("up"); loop { std::thread::park(); } }"#;
 
 /// A project that goes away with its guard, also when the test panics.
-pub struct Stand {
+pub(crate) struct Stand {
     /// The connection under test.
-    pub docker: Docker,
+    pub(crate) docker: Docker,
     /// Name of the project.
-    pub project: String,
+    pub(crate) project: String,
     /// Where the test may write.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     subnet: u8,
 }
 
 impl Stand {
     /// An empty project with a network `data`; `None`, with the reason printed, where this machine can't.
-    pub async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         match Self::build().await {
             Ok(stand) => Some(stand),
             Err(reason) => {
@@ -100,13 +99,13 @@ impl Stand {
     }
 
     /// Starts a member with a fixed address on `data`; returns its container id.
-    pub fn start(&self, service: &str, component: &str, octet: u8) -> String {
+    pub(crate) fn start(&self, service: &str, component: &str, octet: u8) -> String {
         self.container("run", service, component, octet)
     }
 
     /// Makes a member as [`Stand::start`] does, but does not start it.
     #[allow(dead_code, reason = "not every test binary needs it")]
-    pub fn create(&self, service: &str, component: &str, octet: u8) -> String {
+    pub(crate) fn create(&self, service: &str, component: &str, octet: u8) -> String {
         self.container("create", service, component, octet)
     }
 
@@ -141,12 +140,12 @@ impl Stand {
     }
 
     /// The address with this last octet on the network `data`.
-    pub fn address(&self, octet: u8) -> String {
+    pub(crate) fn address(&self, octet: u8) -> String {
         format!("10.213.{}.{octet}", self.subnet)
     }
 
     /// The label of everything of this project.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         format!("com.docker.compose.project={}", self.project)
     }
 
@@ -155,7 +154,7 @@ impl Stand {
     }
 
     /// Runs the engine's command line against the same engine; returns what it printed.
-    pub fn cli(&self, args: &[&str]) -> Result<String, String> {
+    pub(crate) fn cli(&self, args: &[&str]) -> Result<String, String> {
         run(Command::new("docker")
             .env("DOCKER_HOST", self.docker.host())
             .args(args))
@@ -188,10 +187,4 @@ fn run(command: &mut Command) -> Result<String, String> {
         return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// Awaits something that must happen on a busy machine, too.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let waited = tokio::time::timeout(Duration::from_secs(60), future).await;
-    waited.unwrap_or_else(|_| panic!("{what} did not happen within 60 s"))
 }
