@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes keepalived.conf for this member, keeps keepalived running beside HAProxy, and becomes HAProxy.
+# Writes keepalived.conf for this member, keeps keepalived running beside HAProxy, and lives as long as HAProxy does.
 #
 # The virtual address exists on each of the three networks as an instance of its own: a member that is cut off
 # from one network loses the address there and keeps serving the others.
@@ -90,5 +90,21 @@ hold_address() {
     done
 }
 
+# The address leaves first, then HAProxy finishes what it has (`hard-stop-after` bounds that).
+stop() {
+    trap '' TERM INT
+    kill "$holder"
+    kill "$(cat /run/keepalived.pid)"
+    sleep 0.3
+    kill -USR1 "$haproxy"
+    wait "$haproxy"
+    exit 0
+}
+
 hold_address &
-exec haproxy -db -f /etc/haproxy/haproxy.cfg
+holder=$!
+haproxy -db -f /etc/haproxy/haproxy.cfg &
+haproxy=$!
+trap stop TERM INT
+# A HAProxy that died takes the container with it, and so the address.
+wait "$haproxy"

@@ -43,8 +43,12 @@ sub vcl_recv {
     }
     set req.backend_hint = origin.backend();
 
-    # Healthy: serve stale for ten seconds while one fetch runs. Sick, or the fetch failed: for an hour.
-    if (req.restarts == 0 && std.healthy(req.backend_hint)) {
+    # Healthy: serve stale for ten seconds while one fetch runs. Sick, or the first try failed: for an hour.
+    unset req.http.x-second-try;
+    if (req.restarts > 0) {
+        set req.http.x-second-try = "yes";
+        set req.grace = 1h;
+    } else if (std.healthy(req.backend_hint)) {
         set req.grace = 10s;
     } else {
         set req.grace = 1h;
@@ -63,38 +67,29 @@ sub vcl_pipe {
     set bereq.http.Connection = req.http.Connection;
 }
 
+# A failed fetch is abandoned rather than delivered, because even an error that must not be cached would hide the stale
+# copy. The client's side then starts over (vcl_synth): the stale copy if there is one, else the other HAProxy.
 sub vcl_backend_response {
-    if (beresp.status >= 500) {
-        if (bereq.is_bgfetch) {
-            # The stale copy is better than the error.
+    if (beresp.status >= 500 && (bereq.method == "GET" || bereq.method == "HEAD")) {
+        if (bereq.is_bgfetch || !bereq.http.x-second-try) {
             return (abandon);
         }
-        if (bereq.retries == 0 && (bereq.method == "GET" || bereq.method == "HEAD")) {
-            return (retry);
-        }
-        set beresp.uncacheable = true;
-        set beresp.ttl = 0s;
-        set beresp.grace = 0s;
-        return (deliver);
     }
     # default_ttl is 0: only an answer whose Cache-Control allows it has a ttl here.
-    if (beresp.ttl > 0s) {
+    if (beresp.status < 500 && beresp.ttl > 0s) {
         set beresp.grace = 1h;
     }
 }
 
 sub vcl_backend_error {
-    # Nobody answered: ask the other HAProxy once before giving up. Only what can be repeated.
-    if (bereq.retries == 0 && (bereq.method == "GET" || bereq.method == "HEAD")) {
-        return (retry);
+    if (bereq.method == "GET" || bereq.method == "HEAD") {
+        if (bereq.is_bgfetch || !bereq.http.x-second-try) {
+            return (abandon);
+        }
     }
 }
 
 sub vcl_deliver {
-    # An error while a stale copy may exist: look again, this time accepting an hour of age.
-    if (resp.status >= 500 && req.restarts == 0 && (req.method == "GET" || req.method == "HEAD")) {
-        return (restart);
-    }
     if (obj.hits > 0) {
         set resp.http.x-cache = "hit";
     } else {
@@ -104,6 +99,9 @@ sub vcl_deliver {
 }
 
 sub vcl_synth {
+    if (resp.status == 503 && req.restarts == 0 && (req.method == "GET" || req.method == "HEAD")) {
+        return (restart);
+    }
     if (resp.reason == "health") {
         set resp.http.Content-Type = "text/plain";
         set resp.http.x-healthy = "";
