@@ -60,7 +60,7 @@ fn availability(story: &Story, tolls: &[ClassToll], episodes: &[EpisodeFigures])
     let text = worst.map_or("no request".into(), |toll| {
         let requests = 100.0 * (toll.requests - toll.bad) as f64 / toll.requests as f64;
         format!(
-            "{lost:.2} s, which leaves {share:.4} % of {hours:.0} h; {requests:.4} % of {} {} requests good",
+            "{lost:.2} s; taken from {hours:.0} h, that leaves {share:.4} %. {requests:.4} % of {} {} requests good",
             toll.requests, toll.class
         )
     });

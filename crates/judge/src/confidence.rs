@@ -2,7 +2,8 @@
 //!
 //! Requests fail in clusters, so the independent unit is the episode. Two bounds are given, both one-sided at
 //! 95 %: on the chance that an episode costs users anything (Clopper and Pearson, exact), and on the cost of
-//! one schedule of faults (bootstrap over the episodes). The schedule is an assumption, and stated.
+//! one schedule of faults (bootstrap over the episodes). The schedule is an assumption, and stated; and the
+//! bootstrap knows only what was seen: where no episode cost anything, it is silent.
 
 use drill::{Drill, derive_seed};
 
@@ -31,7 +32,8 @@ pub(crate) fn confidence(drill: &Drill, episodes: &[EpisodeFigures]) -> Option<C
         clean,
         costly_at_most_percent: figure(100.0 * share_at_most(count - clean, count)),
         mean_s: figure(costs.iter().sum()),
-        bound_s: figure(bootstrap(&costs, derive_seed(drill.seed, SEED_PART))),
+        bound_s: (clean < count)
+            .then(|| figure(bootstrap(&costs, derive_seed(drill.seed, SEED_PART)))),
         schedule: format!(
             "{count} faults in {:.0} h, each as likely as any other to be one of those seen here",
             drill.contract.window.as_secs_f64() / 3600.0

@@ -201,8 +201,9 @@ pub struct Confidence {
     pub costly_at_most_percent: f64,
     /// Bad-second-equivalents of one schedule of faults, mean, in seconds.
     pub mean_s: f64,
-    /// Bad-second-equivalents of one schedule of faults, 95 % upper bound, in seconds.
-    pub bound_s: f64,
+    /// Bad-second-equivalents that 95 % of such schedules, drawn from the episodes seen, do not exceed, in
+    /// seconds; none when no episode cost anything, because drawing from nothing but zeros bounds nothing.
+    pub bound_s: Option<f64>,
     /// The schedule that this assumes, in words.
     pub schedule: String,
 }

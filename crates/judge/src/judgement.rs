@@ -212,7 +212,7 @@ pub(crate) fn assemble(story: &Story, tally: &Tally, recording: &Recording) -> J
     let verdict = worst.unwrap_or(Verdict::Unproven);
     Judgement {
         verdict,
-        summary: summary(verdict, &findings, &took_down),
+        summary: summary(verdict, &findings),
         run: story.header.run.clone(),
         started_at: story.header.started_at.clone(),
         drill: drill.name.clone(),
@@ -237,20 +237,16 @@ pub(crate) fn assemble(story: &Story, tally: &Tally, recording: &Recording) -> J
     }
 }
 
-/// The worst findings, by title; a broken contract also names who took the service down.
-fn summary(verdict: Verdict, findings: &[Finding], took_down: &[String]) -> String {
+/// The worst findings, by title.
+fn summary(verdict: Verdict, findings: &[Finding]) -> String {
     let worst = findings.iter().filter(|finding| finding.verdict == verdict);
     let mut titles: Vec<_> = worst.map(|finding| finding.title.as_str()).collect();
     titles.dedup();
+    let titles = titles.join(", ");
     match verdict {
         Verdict::Held => "every promise was kept, and the run proves it".into(),
-        Verdict::Unproven => format!("the run does not prove it: {}", titles.join(", ")),
-        Verdict::Broken if took_down.is_empty() => titles.join(", "),
-        Verdict::Broken => format!(
-            "{}; the service went down with: {}",
-            titles.join(", "),
-            took_down.join(", ")
-        ),
+        Verdict::Unproven => format!("the run proves too little: {titles}"),
+        Verdict::Broken => format!("not kept: {titles}"),
     }
 }
 

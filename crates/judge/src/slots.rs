@@ -60,7 +60,7 @@ impl Slots {
 
     /// Most requests a second over `width` seconds in a row; over all seconds where there are fewer.
     pub(crate) fn peak_rate(&self, width: usize) -> f64 {
-        let totals: Vec<u64> = self.0.iter().map(|cells| total(cells)).collect();
+        let totals: Vec<u64> = self.0.iter().map(total).collect();
         let width = width.min(totals.len()).max(1);
         let busiest = totals
             .windows(width)

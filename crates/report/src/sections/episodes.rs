@@ -1,0 +1,110 @@
+//! What was done, what users noticed of it, and when.
+
+use drill::Class;
+use judge::{EpisodeFigures, Judgement, Toll};
+
+use crate::{
+    table::{
+        Align::{Left, Right},
+        Cell, Paint, Table, Tone,
+    },
+    words::{count, seconds, trouble},
+};
+
+/// One row for each episode: what was hit, and what users noticed of it.
+pub(crate) fn episodes(judgement: &Judgement, paint: Paint) -> String {
+    let mut table = Table::new(&[
+        ("episode", Left),
+        ("fault", Left),
+        ("hit", Left),
+        ("requests", Right),
+        ("errors", Right),
+        ("bad s", Right),
+        ("equiv s", Right),
+        ("outage s", Right),
+        ("down", Left),
+    ]);
+    for row in &judgement.episodes {
+        let hit = match row.members.is_empty() {
+            true => row.target.clone(),
+            false => row.members.join("+"),
+        };
+        let what = [
+            row.name.as_str().into(),
+            row.fault.as_str().into(),
+            hit.into(),
+        ];
+        table.row(what.into_iter().chain(toll(&row.toll)));
+        if let Some(trouble) = trouble(row.state) {
+            table.note(Cell::toned(
+                format!("{trouble}: {}", row.detail),
+                Tone::Doubt,
+            ));
+        }
+    }
+    let quiet = &judgement.quiet;
+    let length = format!("{:.0} s", quiet.seconds);
+    table.row(
+        [Cell::from("(quiet time)"), "".into(), length.into()]
+            .into_iter()
+            .chain(toll(&quiet.toll)),
+    );
+    paint.heading(
+        "episodes",
+        "what broke, and what users noticed; seconds are of the worst class",
+    ) + &table.render(paint)
+}
+
+fn toll(toll: &Toll) -> [Cell; 6] {
+    let down: Vec<_> = toll.down.iter().map(|class| class.name()).collect();
+    let down = match down.len() {
+        n if n == Class::ALL.len() => "all".into(),
+        0 => "-".into(),
+        _ => down.join(" "),
+    };
+    [
+        count(toll.requests).into(),
+        Cell::bad_if(toll.bad > 0, count(toll.bad)),
+        count(toll.bad_seconds).into(),
+        format!("{:.2}", toll.bad_second_equivalents).into(),
+        count(toll.longest_outage_s).into(),
+        Cell::bad_if(!toll.down.is_empty(), down),
+    ]
+}
+
+/// When things happened, counted from each fault.
+pub(crate) fn stopwatch(judgement: &Judgement, paint: Paint) -> String {
+    let mut table = Table::new(&[
+        ("episode", Left),
+        ("noticed", Right),
+        ("replaced", Right),
+        ("first error", Right),
+        ("last error", Right),
+        ("hold", Right),
+        ("recovery", Right),
+        ("at risk", Right),
+    ]);
+    for row in judgement
+        .episodes
+        .iter()
+        .filter(|row| row.begin_s.is_some())
+    {
+        table.row(stopwatch_row(row));
+    }
+    let note =
+        "seconds after the fault; hold: until healing; recovery: from healing to full health";
+    paint.heading("stopwatch", note) + &table.render(paint)
+}
+
+fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 8] {
+    [
+        row.name.as_str().into(),
+        seconds(row.noticed_s).into(),
+        seconds(row.replaced_s).into(),
+        seconds(row.first_bad_s).into(),
+        seconds(row.last_bad_s).into(),
+        seconds(row.hold_s).into(),
+        seconds(row.recovery_s).into(),
+        seconds(row.exposed_s).into(),
+    ]
+}

@@ -1,0 +1,192 @@
+//! The traffic as users, as the generator and as each component counted it; the bill; and how to repeat it.
+
+use drill::Component;
+use judge::{CounterFigures, Judgement, Kind, Percentiles};
+
+use crate::{
+    sections::paragraph,
+    table::{
+        Align::{Left, Right},
+        Cell, Paint, Table, Tone,
+    },
+    words::{SCENARIO, amount, count, millis, usd},
+};
+
+/// Users and requests, each class with its latency, and how late the generator was.
+pub(crate) fn load(judgement: &Judgement, paint: Paint) -> String {
+    let load = &judgement.load;
+    let intro = format!(
+        "{} to {} users by the curve, {} seen within one period; {:.1} requests/s at the peak, {:.1} in \
+         the mean; {} requests in {:.0} s. The {:.0} h curve was walked {:.0} times faster; users and \
+         outages keep their real pace.",
+        count(load.baseline_users.into()),
+        count(load.peak_users.into()),
+        count(load.users_seen.into()),
+        load.peak_requests_per_s,
+        load.mean_requests_per_s,
+        count(load.arrivals),
+        load.seconds,
+        load.scenario_hours,
+        load.speed,
+    );
+    let mut table = Table::new(&[
+        ("class", Left),
+        ("requests", Right),
+        ("good %", Right),
+        ("p50", Right),
+        ("p95", Right),
+        ("p99", Right),
+        ("p99.9", Right),
+        ("max", Right),
+        ("not good", Left),
+    ]);
+    for class in &judgement.classes {
+        let good = class
+            .good_percent
+            .map_or_else(|| "-".into(), |good| format!("{good:.4}"));
+        let bad = class
+            .outcomes
+            .iter()
+            .filter(|(outcome, _)| *outcome != "ok");
+        let bad: Vec<_> = bad
+            .map(|(outcome, n)| format!("{} {outcome}", count(*n)))
+            .collect();
+        let head = [
+            class.class.name().into(),
+            count(class.toll.requests).into(),
+            good.into(),
+        ];
+        let tail = Cell::bad_if(!bad.is_empty(), bad.join(", "));
+        table.row(
+            head.into_iter()
+                .chain(percentiles(&class.latency))
+                .chain([tail]),
+        );
+    }
+    let late = &load.lateness;
+    let head = [
+        "generator late".into(),
+        count(load.arrivals).into(),
+        Cell::default(),
+    ];
+    let not_sent = match late.not_sent {
+        0 => String::new(),
+        n => format!("{} not sent", count(n)),
+    };
+    let tail = Cell::bad_if(late.not_sent > 0, not_sent);
+    table.row(
+        head.into_iter()
+            .chain(percentiles(&late.sent))
+            .chain([tail]),
+    );
+    let note =
+        "latency in ms from the due time over all requests; a failed one is slower than any answer";
+    paint.heading("load", note) + &paragraph(&intro, paint, Tone::Plain) + &table.render(paint)
+}
+
+fn percentiles(of: &Percentiles) -> [Cell; 5] {
+    [of.p50_ms, of.p95_ms, of.p99_ms, of.p999_ms, of.max_ms]
+        .map(|ms| Cell::bad_if(ms.is_none(), millis(ms)))
+}
+
+/// What each component counted itself: traffic crossed all of them.
+pub(crate) fn components(judgement: &Judgement, paint: Paint) -> String {
+    let mut table = Table::new(&[
+        ("component", Left),
+        ("", Left),
+        ("counter", Left),
+        ("value", Right),
+        ("by member", Left),
+    ]);
+    let scenario = SCENARIO.iter().map(|(component, word)| (*component, *word));
+    let listed = |component: &Component| SCENARIO.iter().any(|(known, _)| known == component);
+    let others = judgement.components.iter().map(|figures| figures.component);
+    let others = others
+        .filter(|component| !listed(component))
+        .map(|component| (component, ""));
+    for (component, word) in scenario.chain(others) {
+        let figures = judgement
+            .components
+            .iter()
+            .find(|figures| figures.component == component);
+        let counters = figures
+            .map(|figures| figures.counters.as_slice())
+            .unwrap_or_default();
+        if counters.is_empty() {
+            let nothing = Cell::toned("no counter was read", Tone::Doubt);
+            table.row([
+                component.name().into(),
+                word.into(),
+                nothing,
+                "-".into(),
+                "".into(),
+            ]);
+        }
+        for (position, counter) in counters.iter().enumerate() {
+            let first = |text: &'static str| Cell::from(if position == 0 { text } else { "" });
+            let head = [first(component.name()), first(word)];
+            table.row(head.into_iter().chain(counter_row(counter)));
+        }
+    }
+    let note = "increase over the run; a level, marked max, is the highest value seen";
+    paint.heading("components", note) + &table.render(paint)
+}
+
+fn counter_row(counter: &CounterFigures) -> [Cell; 3] {
+    let members = counter
+        .by_member
+        .iter()
+        .map(|(member, n)| format!("{member}: {}", amount(*n)));
+    let value = match counter.kind {
+        Kind::Total => amount(counter.value),
+        Kind::Highest => format!("max {}", amount(counter.value)),
+    };
+    let members = members.collect::<Vec<_>>().join(", ");
+    [
+        counter.counter.as_str().into(),
+        value.into(),
+        Cell::toned(members, Tone::Faint),
+    ]
+}
+
+/// What the topology costs.
+pub(crate) fn bill(judgement: &Judgement, paint: Paint) -> String {
+    let mut table = Table::new(&[
+        ("row", Left),
+        ("count", Right),
+        ("unit", Right),
+        ("sum", Right),
+        ("what", Left),
+    ]);
+    let bill = &judgement.bill;
+    for line in &bill.lines {
+        table.row([
+            line.row.as_str().into(),
+            line.count.to_string().into(),
+            usd(line.unit_usd).into(),
+            usd(line.sum_usd).into(),
+            Cell::toned(line.title.as_str(), Tone::Faint),
+        ]);
+    }
+    let limit = judgement.contract.monthly_usd;
+    let over = limit.is_some_and(|limit| bill.total_usd > limit);
+    let limit = limit.map_or_else(String::new, |limit| format!("limit {}", usd(limit)));
+    let total = Cell::bad_if(over, usd(bill.total_usd));
+    table.row(["total".into(), "".into(), "".into(), total, limit.into()]);
+    paint.heading("bill", "US dollars a month") + &table.render(paint)
+}
+
+/// How to repeat it.
+pub(crate) fn again(judgement: &Judgement) -> String {
+    let commands = [
+        ("run it again", &judgement.rerun),
+        ("judge this recording again", &judgement.rejudge),
+    ];
+    let width = commands
+        .iter()
+        .map(|(what, _)| what.len())
+        .max()
+        .unwrap_or(0);
+    let lines = commands.map(|(what, command)| format!("{what:<width$}  {command}\n"));
+    lines.concat()
+}

@@ -1,0 +1,118 @@
+//! Numbers and names as people read them.
+
+use drill::Component;
+use judge::{EpisodeState, Verdict};
+
+/// A count with its thousands set apart: `12,345`.
+pub(crate) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A counter's value: whole where it is whole, else with one decimal.
+pub(crate) fn amount(value: f64) -> String {
+    if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
+        count(value as u64)
+    } else {
+        format!("{value:.1}")
+    }
+}
+
+/// Seconds, or a dash where there were none.
+pub(crate) fn seconds(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".into(), |seconds| format!("{seconds:.1}"))
+}
+
+/// Milliseconds; a percentile that falls on a failed request has none.
+pub(crate) fn millis(value: Option<f64>) -> String {
+    match value {
+        None => "failed".into(),
+        Some(ms) if ms >= 100.0 => format!("{ms:.0}"),
+        Some(ms) => format!("{ms:.1}"),
+    }
+}
+
+/// US dollars.
+pub(crate) fn usd(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+/// The first word of a report.
+pub(crate) fn shout(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Held => "HELD",
+        Verdict::Broken => "BROKEN",
+        Verdict::Unproven => "UNPROVEN",
+    }
+}
+
+/// How far an episode came, where that needs saying.
+pub(crate) fn trouble(state: EpisodeState) -> Option<&'static str> {
+    match state {
+        EpisodeState::Complete => None,
+        EpisodeState::NotProven => Some("not proven"),
+        EpisodeState::NotRecovered => Some("no full health"),
+        EpisodeState::NotRun => Some("not run"),
+    }
+}
+
+/// The scenario's components, by the scenario's own words, in the order in which a request meets them.
+pub(crate) const SCENARIO: [(Component, &str); 9] = [
+    (Component::Varnish, "CDN"),
+    (Component::Haproxy, "LB"),
+    (Component::Gateway, "rate limiter"),
+    (Component::Api, "server"),
+    (Component::Ws, "WS"),
+    (Component::Redis, "Redis"),
+    (Component::Postgres, "Postgres"),
+    (Component::Rabbitmq, "queue"),
+    (Component::Worker, "worker"),
+];
+
+/// The text in lines of at most `width` characters; a longer word has a line of its own.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (value, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(count(value), text);
+        }
+        assert_eq!(amount(1500.0), "1,500");
+        assert_eq!(amount(0.25), "0.2");
+    }
+
+    #[test]
+    fn lines_keep_to_the_width_where_words_allow() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("unbreakable a", 3), ["unbreakable", "a"]);
+        assert!(wrap(" ", 3).is_empty());
+    }
+}
