@@ -1,0 +1,159 @@
+//! From a client's request to an upstream's answer, or to our own refusal.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use service_kit::respond;
+use service_kit::routes::Route;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::body::Answer;
+use crate::forward::Failure;
+use crate::headers::{self, CLIENT_ID, REQUEST_ID, RequestIds};
+use crate::limiter::{Client, Limiter};
+use crate::metrics::Counters;
+use crate::pool::Pool;
+use service_kit::env::HostPort;
+use service_kit::shutdown::Shutdown;
+
+/// Everything that the gateway decides with.
+pub(crate) struct Gate {
+    pub(crate) api: Pool,
+    pub(crate) ws: HostPort,
+    pub(crate) limiter: Limiter,
+    pub(crate) ids: RequestIds,
+    pub(crate) counters: Counters,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) shutdown: Shutdown,
+    /// Streams passing through, to be waited for at the end.
+    pub(crate) streams: TaskTracker,
+}
+
+impl Gate {
+    /// Answers one request and counts it.
+    pub(crate) async fn handle(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Answer> {
+        if request.uri().path() == "/healthz" && request.method() == Method::GET {
+            return own(respond::text(StatusCode::OK, "ok\n"));
+        }
+        let began = Instant::now();
+        let id = self.ids.of(request.headers());
+        request.headers_mut().insert(REQUEST_ID, id.clone());
+        let route = Route::of(request.method(), request.uri().path()).name();
+        let mut response = self
+            .admit(request, peer, began + self.request_timeout)
+            .await;
+        response.headers_mut().insert(REQUEST_ID, id);
+        self.counters
+            .http
+            .answered(route, response.status(), began.elapsed());
+        response
+    }
+
+    async fn admit(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        deadline: Instant,
+    ) -> Response<Answer> {
+        let client = match headers::id(request.headers(), CLIENT_ID) {
+            Some(id) => Client::Named(id.into()),
+            None => Client::At(peer.ip()),
+        };
+        if let Err(wait) = self.limiter.admit(client) {
+            self.counters.limited.inc();
+            return too_many(wait);
+        }
+        let passed = match headers::wants_websocket(request.method(), request.headers()) {
+            true => self.tunnel(request, deadline).await,
+            false => self.pass(request, deadline).await,
+        };
+        passed.unwrap_or_else(refuse)
+    }
+
+    async fn pass(
+        &self,
+        request: Request<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<Answer>, Failure> {
+        let (mut parts, body) = request.into_parts();
+        let body = self.read(&parts, body, deadline).await?;
+        headers::strip_hop_by_hop(&mut parts.headers);
+        parts.headers.remove(CONTENT_LENGTH);
+        self.forward(parts, body, deadline).await
+    }
+
+    /// The whole body, so that it can be sent again; the limit bounds memory.
+    async fn read(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        deadline: Instant,
+    ) -> Result<Bytes, Failure> {
+        let announced = parts.headers.get(CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > self.max_body_bytes) {
+            return Err(Failure::TooLarge);
+        }
+        let limited = Limited::new(body, self.max_body_bytes).collect();
+        match tokio::time::timeout_at(deadline, limited).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
+            Ok(Err(_)) => Err(Failure::BrokenRequest),
+            Err(_) => Err(Failure::Deadline),
+        }
+    }
+}
+
+/// Wraps an answer of our own.
+fn own(response: Response<Full<Bytes>>) -> Response<Answer> {
+    response.map(Answer::Own)
+}
+
+/// 429 with the whole seconds after which a request passes again.
+fn too_many(wait: Duration) -> Response<Answer> {
+    let mut response = respond::problem(StatusCode::TOO_MANY_REQUESTS, "too many requests");
+    let seconds = (wait.as_millis().div_ceil(1000)).max(1);
+    if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    own(response)
+}
+
+fn refuse(failure: Failure) -> Response<Answer> {
+    let status = match failure {
+        Failure::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Failure::BrokenRequest => StatusCode::BAD_REQUEST,
+        Failure::Unreachable => StatusCode::BAD_GATEWAY,
+        Failure::Deadline => StatusCode::GATEWAY_TIMEOUT,
+    };
+    own(respond::problem(status, &failure.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_told_in_whole_seconds() {
+        let told = |wait_ms| {
+            let response = too_many(Duration::from_millis(wait_ms));
+            response.headers()[RETRY_AFTER].to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            (told(1), told(1000), told(1001)),
+            ("1".into(), "1".into(), "2".into())
+        );
+    }
+}

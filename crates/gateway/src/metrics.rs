@@ -1,0 +1,39 @@
+//! What the gateway counts beside requests.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
+use service_kit::metrics::{HttpMetrics, Metrics};
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Counters {
+    /// `http_requests_total{route,status}` and `http_request_seconds{route}`.
+    pub(crate) http: HttpMetrics,
+    /// `gateway_limited_total`.
+    pub(crate) limited: IntCounter,
+    /// `gateway_upstream_errors_total{upstream,kind}`.
+    pub(crate) upstream: IntCounterVec,
+    /// `gateway_upstream_retries_total`.
+    pub(crate) retries: IntCounter,
+    /// `gateway_open_streams`.
+    pub(crate) streams: IntGauge,
+}
+
+impl Counters {
+    /// Registers them.
+    pub(crate) fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            http: HttpMetrics::new(metrics)?,
+            limited: metrics.counter("gateway_limited_total", "Requests refused with 429.")?,
+            upstream: metrics.counters(
+                "gateway_upstream_errors_total",
+                "Failed tries by upstream (api, ws) and kind (connect, closed, timeout).",
+                &["upstream", "kind"],
+            )?,
+            retries: metrics.counter(
+                "gateway_upstream_retries_total",
+                "Requests that were sent a second time.",
+            )?,
+            streams: metrics.gauge("gateway_open_streams", "WebSocket streams passing through.")?,
+        })
+    }
+}

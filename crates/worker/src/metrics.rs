@@ -1,0 +1,111 @@
+//! What the worker counts.
+
+use std::time::Duration;
+
+use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use service_kit::metrics::Metrics;
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Counters {
+    /// `worker_readings_total{result}`.
+    readings: IntCounterVec,
+    /// `worker_batches_total{result}`.
+    pub(crate) batches: IntCounterVec,
+    /// `worker_batch_seconds`.
+    seconds: HistogramVec,
+    /// `worker_poison_total`.
+    pub(crate) poison: IntCounter,
+    /// `worker_readings_evaluated_late_total`.
+    pub(crate) late: IntCounter,
+    /// `worker_alerts_raised_total`.
+    pub(crate) raised: IntCounter,
+    /// `worker_alerts_announced_total{by}`.
+    announced: IntCounterVec,
+    /// `worker_live_batches_total{result}`.
+    live: IntCounterVec,
+    /// `worker_pages_total{outcome}`.
+    pub(crate) pages: IntCounterVec,
+    /// `worker_pager_breaker_open`.
+    pub(crate) breaker_open: IntGauge,
+}
+
+impl Counters {
+    /// Registers them.
+    pub(crate) fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            readings: metrics.counters(
+                "worker_readings_total",
+                "Readings by result: stored, duplicate.",
+                &["result"],
+            )?,
+            batches: metrics.counters(
+                "worker_batches_total",
+                "Attempts to store a batch by result: committed, failed.",
+                &["result"],
+            )?,
+            seconds: metrics.seconds(
+                "worker_batch_seconds",
+                "From a full batch to its acknowledgement.",
+                &[],
+            )?,
+            poison: metrics.counter("worker_poison_total", "Messages that are no readings.")?,
+            late: metrics.counter(
+                "worker_readings_evaluated_late_total",
+                "Readings that came past the queue.",
+            )?,
+            raised: metrics.counter("worker_alerts_raised_total", "Alerts raised.")?,
+            announced: metrics.counters(
+                "worker_alerts_announced_total",
+                "Alerts announced: direct, or by the sweep.",
+                &["by"],
+            )?,
+            live: metrics.counters(
+                "worker_live_batches_total",
+                "Batches for the fan-out by result: published, lost.",
+                &["result"],
+            )?,
+            pages: metrics.counters(
+                "worker_pages_total",
+                "Attempts to page: delivered, failed, timeout, refused, poison.",
+                &["outcome"],
+            )?,
+            breaker_open: metrics.gauge(
+                "worker_pager_breaker_open",
+                "Whether the third party is being left alone.",
+            )?,
+        })
+    }
+
+    /// A batch was committed and acknowledged.
+    pub(crate) fn batch(&self, took: Duration, stored: usize, duplicates: usize) {
+        self.batches.with_label_values(&["committed"]).inc();
+        let count = |result, number: usize| {
+            self.readings
+                .with_label_values(&[result])
+                .inc_by(number as u64);
+        };
+        count("stored", stored);
+        count("duplicate", duplicates);
+        let none: [&str; 0] = [];
+        self.seconds
+            .with_label_values(&none)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Alerts were announced.
+    pub(crate) fn announced(&self, by: &str, number: usize) {
+        self.announced
+            .with_label_values(&[by])
+            .inc_by(number as u64);
+    }
+
+    /// A batch reached the fan-out or did not.
+    pub(crate) fn live(&self, published: bool) {
+        let result = match published {
+            true => "published",
+            false => "lost",
+        };
+        self.live.with_label_values(&[result]).inc();
+    }
+}

@@ -1,0 +1,109 @@
+//! Alerts as Postgres knows them: the truth behind the fan-out.
+
+use std::time::Duration;
+
+use service_kit::hedge;
+use service_kit::postgres::{Database, PostgresError, within};
+use tokio::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use wire::Alert;
+
+/// A replica answers in milliseconds; after this the primary is asked as well.
+const HEDGE_AFTER: Duration = Duration::from_millis(100);
+/// Nobody waits for a sweep in person, but a resuming client does.
+const ANSWER_WITHIN: Duration = Duration::from_millis(800);
+
+/// Ids become visible when their transactions commit, which is not in the order of the ids: a resuming client
+/// may have seen a later one only. Alerts so close before its last one and so young are sent again.
+const RESUME: &str = "SELECT id, reading_id, patient_id, ward, kind, value, \
+    (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms \
+    FROM alerts WHERE ward = $1 \
+    AND (id > $2 OR (id > $2 - 200 AND raised_at > now() - interval '10 seconds')) \
+    ORDER BY id LIMIT 1000";
+
+/// Alerts of all wards after an id.
+const AFTER: &str = "SELECT id, reading_id, patient_id, ward, kind, value, \
+    (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms \
+    FROM alerts WHERE id > $1 ORDER BY id LIMIT 1000";
+
+/// The last alert's id, or zero.
+const LAST: &str = "SELECT coalesce(max(id), 0) AS id FROM alerts";
+
+/// Reads alerts from a replica, or from the primary when no replica answers.
+#[derive(Clone)]
+pub(crate) struct AlertStore {
+    pub(crate) replica: Database,
+    pub(crate) primary: Database,
+}
+
+impl AlertStore {
+    /// A ward's alerts after `last_event_id`, for a client that comes back.
+    pub(crate) async fn resume(&self, ward: u32, last_event_id: i64) -> Option<Vec<Alert>> {
+        let ward = ward.cast_signed();
+        let rows = self.ask(move |database| async move {
+            rows(database, RESUME, &[&ward, &last_event_id]).await
+        });
+        alerts(&rows.await?)
+    }
+
+    /// All alerts after `id`, at most 1000.
+    pub(crate) async fn after(&self, id: i64) -> Option<Vec<Alert>> {
+        let rows = self.ask(move |database| async move { rows(database, AFTER, &[&id]).await });
+        alerts(&rows.await?)
+    }
+
+    /// The newest alert's id.
+    pub(crate) async fn last(&self) -> Option<i64> {
+        let rows = self.ask(|database| async move { rows(database, LAST, &[]).await });
+        rows.await?.first()?.try_get("id").ok()
+    }
+
+    async fn ask<F, Fut>(&self, query: F) -> Option<Vec<Row>>
+    where
+        F: Fn(Database) -> Fut,
+        Fut: Future<Output = Result<Vec<Row>, PostgresError>>,
+    {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let tries = [self.replica.clone(), self.primary.clone()]
+            .into_iter()
+            .map(|database| {
+                let asked = within(deadline, query(database));
+                async move { asked.await.ok() }
+            });
+        let answer = hedge::first_of(tries, HEDGE_AFTER, deadline).await;
+        answer.ok().map(|(_, rows)| rows)
+    }
+}
+
+async fn rows(
+    database: Database,
+    query: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, PostgresError> {
+    let lease = database.lease().await?;
+    let statement = lease.prepare_cached(query).await?;
+    let rows = lease.query(&statement, parameters).await?;
+    lease.give_back();
+    Ok(rows)
+}
+
+fn alerts(rows: &[Row]) -> Option<Vec<Alert>> {
+    let alerts: Result<_, tokio_postgres::Error> = rows.iter().map(alert).collect();
+    if let Err(error) = &alerts {
+        tracing::error!(%error, "alert cannot be read");
+    }
+    alerts.ok()
+}
+
+fn alert(row: &Row) -> Result<Alert, tokio_postgres::Error> {
+    Ok(Alert {
+        id: row.try_get("id")?,
+        reading_id: row.try_get("reading_id")?,
+        patient_id: row.try_get::<_, i32>("patient_id")?.cast_unsigned(),
+        ward: row.try_get::<_, i32>("ward")?.cast_unsigned(),
+        kind: row.try_get("kind")?,
+        value: row.try_get("value")?,
+        raised_at_ms: row.try_get("raised_at_ms")?,
+    })
+}
