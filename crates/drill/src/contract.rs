@@ -122,7 +122,7 @@ impl Contract {
             ));
         }
         self.monthly_usd
-            .filter(|usd| !(*usd > 0.0))
+            .filter(|usd| usd.is_nan() || *usd <= 0.0)
             .map(|usd| format!("monthly_usd {usd} is not above 0"))
     }
 }

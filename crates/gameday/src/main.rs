@@ -1,2 +1,65 @@
-//! Placeholder.
-fn main() {}
+//! Gameday: chaos drills on a real platform, judged from outside.
+
+mod args;
+mod commands;
+mod exit;
+mod place;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio_util::sync::CancellationToken;
+
+use args::{Args, Command};
+use exit::Exit;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(&error),
+    };
+    show::start_log(args.verbose);
+    let interrupted = CancellationToken::new();
+    tokio::spawn(interrupt(interrupted.clone()));
+    let exit = match dispatch(args, &interrupted).await {
+        Ok(exit) => exit,
+        Err(error) => exit::explain(&error),
+    };
+    exit.into()
+}
+
+async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result<Exit> {
+    let place = place::Place::find(args.root)?;
+    match args.command {
+        Command::Run(run) => commands::run::run(&place, &run, interrupted).await,
+        Command::Up(up) => commands::topology::up(&place, &up, interrupted).await,
+        Command::Down { run, all } => commands::topology::down(&place, run.as_deref(), all).await,
+        Command::Status => commands::topology::status(&place).await,
+        Command::Heal { all } => commands::heal::heal(&place, all).await,
+        Command::Judge { run } => commands::past::judge(&place, &run),
+        Command::Report { run, json } => commands::past::report(&place, &run, json),
+        Command::List => commands::drills::list(&place),
+        Command::Check { drill } => commands::drills::check(&place, &drill),
+        Command::Explain { drill } => commands::drills::explain(&place, &drill),
+        Command::Doctor { fix } => commands::doctor::doctor(&place, fix).await,
+    }
+}
+
+/// Ctrl-C and SIGTERM both heal; a second one can't hurry the healing, and says so.
+async fn interrupt(interrupted: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        tracing::warn!("signals can't be caught: `gameday heal` cleans up after an interruption");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        }
+        show::interrupted(interrupted.is_cancelled());
+        interrupted.cancel();
+    }
+}

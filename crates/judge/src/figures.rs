@@ -251,6 +251,10 @@ pub struct Series {
     pub requests: BTreeMap<Class, Vec<u64>>,
     /// Requests without a good answer, by class.
     pub bad: BTreeMap<Class, Vec<u64>>,
+    /// Requests due, of all classes.
+    pub requests_all: Vec<u64>,
+    /// Requests without a good answer, of all classes.
+    pub bad_all: Vec<u64>,
     /// Length of a step of `answered_p99_ms`.
     pub latency_step_s: u64,
     /// p99 of the good answers of all promised classes; none where there was no answer.

@@ -1,6 +1,6 @@
 //! The run over time, for charts: bounded in length however long the run was.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use drill::Class;
 use hdrhistogram::Histogram;
@@ -93,20 +93,36 @@ pub(crate) fn series(story: &Story, tally: &Tally) -> Series {
             steps(slots, begin, step_s as usize, index(class), value),
         )
     };
+    let requests: BTreeMap<_, _> = classes()
+        .map(|class| sums(class, |cell| cell.due))
+        .collect();
+    let bad: BTreeMap<_, _> = classes()
+        .map(|class| sums(class, |cell| cell.bad))
+        .collect();
     Series {
         begin_s: figure(begin as f64 - story.zero().as_secs_f64()),
         step_s,
-        requests: classes()
-            .map(|class| sums(class, |cell| cell.due))
-            .collect(),
-        bad: classes()
-            .map(|class| sums(class, |cell| cell.bad))
-            .collect(),
+        requests_all: over_classes(&requests),
+        bad_all: over_classes(&bad),
+        requests,
+        bad,
         latency_step_s: tally.answered.step_s,
         answered_p99_ms: tally.answered.p99_ms(),
         users_step_s: tally.users.period().as_secs_f64(),
         users: tally.users.seen(),
     }
+}
+
+/// Step by step the sum over all classes.
+fn over_classes(by_class: &BTreeMap<Class, Vec<u64>>) -> Vec<u64> {
+    let steps = by_class.values().map(Vec::len).max().unwrap_or(0);
+    let sum = |step: usize| {
+        by_class
+            .values()
+            .filter_map(|values| values.get(step))
+            .sum()
+    };
+    (0..steps).map(sum).collect()
 }
 
 fn steps(

@@ -84,6 +84,14 @@ impl Http {
         }
     }
 
+    /// The error for an answer that does not say what it should.
+    pub(crate) fn unclear(&self, error: impl ToString) -> LookError {
+        LookError::Unclear {
+            port: self.address.port(),
+            what: error.to_string(),
+        }
+    }
+
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, LookError> {
         // Servers close idle connections: that one failed says nothing about the member.
         if let Some(mut connection) = self.idle.take()
@@ -150,7 +158,7 @@ impl Connection {
         let port = address.port();
         let stream = TcpStream::connect(address)
             .await
-            .map_err(|source| LookError::Connect { port, source })?;
+            .map_err(|source| LookError::connecting(port, source.kind()))?;
         let (sender, driver) = handshake(TokioIo::new(stream))
             .await
             .map_err(|source| LookError::Http { port, source })?;

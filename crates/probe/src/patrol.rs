@@ -43,13 +43,7 @@ async fn patrol<C: Check>(
         let now = rounds.tick().await;
         let health = match check.look().await {
             Ok(look) => look.into_health(&member),
-            Err(error) => MemberHealth {
-                member: member.name.clone(),
-                component: member.component,
-                healthy: false,
-                roles: vec![],
-                detail: error.to_string(),
-            },
+            Err(error) => error.into_health(&member),
         };
         if last.as_ref() != Some(&health) {
             site.note(health.clone());

@@ -1,15 +1,18 @@
-//! From a judgement to something to read: text for the terminal, JSON for programs.
+//! From a judgement to something to read: text for the terminal, a page for the browser, JSON for programs.
 //!
 //! No number is computed here; the judge has made them all. This crate is pure: it takes a
 //! [`Judgement`] and gives a string.
 
+mod chart;
+mod document;
+mod page;
+mod plain;
 mod sections;
-mod table;
 mod words;
 
 use judge::Judgement;
 
-use crate::table::Paint;
+use crate::plain::{INDENT, Paint, WIDTH};
 
 /// How a text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,17 +29,40 @@ pub fn text(judgement: &Judgement) -> String {
 /// The summary for a terminal, in the given style.
 pub fn styled_text(judgement: &Judgement, style: Style) -> String {
     let paint = Paint(style.colour);
-    let sections = [
-        sections::verdict(judgement, paint),
-        sections::findings(judgement, paint),
-        sections::episodes(judgement, paint),
-        sections::stopwatch(judgement, paint),
-        sections::load(judgement, paint),
-        sections::components(judgement, paint),
-        sections::bill(judgement, paint),
-        sections::again(judgement),
-    ];
-    sections.join("\n")
+    let mut out = headline(judgement, paint);
+    for line in sections::about(judgement) {
+        out += &paint.paragraph(line.tone, &line.text);
+    }
+    for section in [
+        sections::findings(judgement),
+        sections::episodes(judgement),
+        sections::stopwatch(judgement),
+        sections::load(judgement),
+        sections::components(judgement),
+        sections::bill(judgement),
+    ] {
+        out.push('\n');
+        out += &paint.section(&section);
+    }
+    out.push('\n');
+    for (what, command) in sections::again(judgement) {
+        out += &format!("{what:<26}  {command}\n");
+    }
+    out
+}
+
+/// The verdict in one line, if it is short enough, and a blank line.
+fn headline(judgement: &Judgement, paint: Paint) -> String {
+    let word = words::shout(judgement.verdict);
+    let indent = " ".repeat(word.len() + INDENT.len());
+    let lines = words::wrap(&sections::headline(judgement), WIDTH - indent.len());
+    let word = paint.tone(judgement.verdict.into(), word);
+    format!("{word}{INDENT}{}\n\n", lines.join(&format!("\n{indent}")))
+}
+
+/// One self-contained page, with charts, for a browser or a printer.
+pub fn html(judgement: &Judgement) -> String {
+    page::page(judgement)
 }
 
 /// The whole judgement, indented.

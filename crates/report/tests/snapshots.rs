@@ -2,7 +2,7 @@
 
 mod sample;
 
-use report::{Style, json, styled_text, text};
+use report::{Style, html, json, styled_text, text};
 use sample::judged;
 
 #[test]
@@ -50,4 +50,21 @@ fn json_is_read_back_as_the_same_judgement() {
         serde_json::from_str::<judge::Judgement>(&json(&judgement)).unwrap(),
         judgement
     );
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_trusts_no_name() {
+    let mut judgement = judged(22.05..41.0, false);
+    judgement.episodes[0].name = "<script>alert(1)</script>".into();
+    let page = html(&judgement);
+    for banned in ["<script", "http://", "https://", "@import", "url("] {
+        assert!(!page.contains(banned), "{banned}");
+    }
+    assert!(page.contains("BROKEN") && page.contains("&#60;script"));
+    assert!(!page.contains("NaN") && !page.contains("inf\""));
+}
+
+#[test]
+fn the_page_is_drawn_as_before() {
+    insta::assert_snapshot!(html(&judged(22.05..41.0, true)));
 }

@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The conductor: it joins the loops on one clock, records what they observe, and ends cleanly.
+//!
+//! `stage` raises the platform, `loadgen` drives users against it, `chaos` breaks it and `probe` watches it.
+//! None of them knows another; only this crate does. What is recorded goes into a run folder that
+//! [`verdict`] can judge again at any time.
+
+mod conduct;
+mod episodes;
+mod error;
+mod folder;
+mod heal;
+mod load;
+mod lookout;
+mod progress;
+mod raise;
+mod recorder;
+mod verdict;
+
+pub use conduct::{Ended, Order, conduct};
+pub use error::RunError;
+pub use folder::{Holder, RunFolder};
+pub use heal::{HealedRun, heal};
+pub use progress::{LoadNow, Progress, Say};
+pub use raise::{Platform, raise};
+pub use verdict::judge_folder;

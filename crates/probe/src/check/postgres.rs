@@ -109,8 +109,9 @@ fn read_replica(status: &Status, within_lag: bool) -> Look {
         look.roles.push(Role::PostgresReplica);
     }
     look.require(streams, || {
-        let state = status.replication_state.as_deref().unwrap_or("none");
-        format!("replica that does not stream: {state}")
+        let state = status.replication_state.as_deref();
+        let state = state.map(|state| format!(": {state}")).unwrap_or_default();
+        format!("replica that does not stream{state}")
     });
     look.require(within_lag || !streams, || {
         "replica that lags or takes no reads".into()

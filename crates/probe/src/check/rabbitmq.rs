@@ -6,6 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use drill::{Component, Role};
 use hyper::header::HeaderValue;
 use serde::Deserialize;
+use serde_json::Value;
 use timeline::Watched;
 
 use crate::{
@@ -19,6 +20,8 @@ const NODES: &str = "/api/nodes?columns=name,running,mem_alarm,disk_free_alarm,p
 /// Without the statistics the answer costs a sixth, and the totals are fresh.
 const QUEUES: &str = "/api/queues?disable_stats=true&enable_queue_totals=true";
 const METRICS: &str = "/metrics";
+/// Lists the queues that this broker leads, from its own memory; a new leader is in it within 5 s.
+const LED: &str = "/metrics/detailed?family=queue_coarse_metrics";
 
 /// The ingest queue that the role is about.
 const INGEST: &str = "vitals-0";
@@ -60,11 +63,30 @@ impl Rabbitmq {
     }
 }
 
+impl Rabbitmq {
+    /// What management gathers from all brokers.
+    async fn cluster(&mut self) -> Result<(Vec<Node>, Vec<Queue>), LookError> {
+        let nodes = self.management.get(NODES).await?.ok(NODES)?.json()?;
+        // Through a value: a broker that has just come back is answered for with fields that stand twice.
+        let queues: Vec<Value> = self.management.get(QUEUES).await?.ok(QUEUES)?.json()?;
+        let queues = queues.into_iter().map(serde_json::from_value);
+        let queues = queues.collect::<Result<_, _>>();
+        Ok((
+            nodes,
+            queues.map_err(|error| self.management.unclear(error))?,
+        ))
+    }
+}
+
 impl Check for Rabbitmq {
     async fn look(&mut self) -> Result<Look, LookError> {
-        let nodes: Vec<Node> = self.management.get(NODES).await?.ok(NODES)?.json()?;
-        let queues: Vec<Queue> = self.management.get(QUEUES).await?.ok(QUEUES)?.json()?;
-        Ok(read(&self.node, self.brokers, &nodes, &queues))
+        let (cluster, led) = tokio::join!(self.cluster(), self.metrics.get(LED));
+        match (cluster, led) {
+            (Ok((nodes, queues)), _) => Ok(read(&self.node, self.brokers, &nodes, &queues)),
+            // Management hangs while any broker is frozen; the others know their own part all the same.
+            (Err(error), Ok(led)) => Ok(read_led(led.text()?, &error)),
+            (Err(error), Err(_)) => Err(error),
+        }
     }
 
     async fn counters(&mut self) -> Result<Vec<Reading>, LookError> {
@@ -119,6 +141,19 @@ fn read(own: &str, brokers: usize, nodes: &[Node], queues: &[Queue]) -> Look {
     for queue in queues {
         read_queue(own, queue, &mut look);
     }
+    look
+}
+
+/// What a broker that leads the ingest queue says, while management does not answer.
+fn read_led(text: &str, error: &LookError) -> Look {
+    let leads = text
+        .lines()
+        .any(|line| !line.starts_with('#') && line.contains(&format!("queue=\"{INGEST}\"")));
+    let mut look = Look::default();
+    if leads {
+        look.roles.push(Role::QueueLeader);
+    }
+    look.troubles.push(format!("management: {error}"));
     look
 }
 
@@ -196,6 +231,27 @@ mod tests {
             ["memory alarm", "disk alarm", "partitioned from b"]
         );
         assert_eq!(look("d", nodes, "[]").troubles, ["knows no node d"]);
+    }
+
+    #[test]
+    fn without_management_the_leader_is_known_and_nobody_is_healthy() {
+        let error = LookError::Silent { port: 15672 };
+        let leader = "# TYPE x gauge\nx_ready{vhost=\"/\",queue=\"vitals-0\"} 0\n";
+        assert_eq!(read_led(leader, &error).roles, [Role::QueueLeader]);
+        let other = read_led("x_ready{vhost=\"/\",queue=\"vitals-01\"} 0\n", &error);
+        assert!(other.roles.is_empty());
+        assert_eq!(
+            other.troubles,
+            ["management: no answer on :15672 within 1 s"]
+        );
+    }
+
+    #[test]
+    fn a_field_may_stand_twice() {
+        let queue = r#"{"name":"vitals-0","online":["a"],"online":["a","b"]}"#;
+        let queue: Value = serde_json::from_str(queue).unwrap();
+        let queue: Queue = serde_json::from_value(queue).unwrap();
+        assert_eq!(queue.online, ["a", "b"]);
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn read_ready(status: StatusCode, text: &str) -> Look {
 
 const GATEWAY: &[Wanted] = &[
     all("requests", "http_requests_total"),
-    only("limited", "http_requests_total", "status", &["429"]),
+    all("limited", "gateway_limited_total"),
 ];
 
 const API: &[Wanted] = &[
@@ -84,12 +84,22 @@ const API: &[Wanted] = &[
 
 const WS: &[Wanted] = &[
     all("live_streams_now", "live_streams"),
-    all("frames", "frames_total"),
+    all("frames", "live_frames_sent_total"),
 ];
 
-const WORKER: &[Wanted] = &[all("stored", "stored_total"), all("alerts", "alerts_total")];
+const WORKER: &[Wanted] = &[
+    only("stored", "worker_readings_total", "result", &["stored"]),
+    only(
+        "duplicates",
+        "worker_readings_total",
+        "result",
+        &["duplicate"],
+    ),
+    all("alerts", "worker_alerts_raised_total"),
+    only("pages", "worker_pages_total", "outcome", &["delivered"]),
+];
 
-const PAGER: &[Wanted] = &[all("pages", "pages_total")];
+const PAGER: &[Wanted] = &[only("pages", "pager_pages_total", "outcome", &["taken"])];
 
 fn wanted(component: Component) -> &'static [Wanted] {
     match component {

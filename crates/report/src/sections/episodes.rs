@@ -4,15 +4,15 @@ use drill::Class;
 use judge::{EpisodeFigures, Judgement, Toll};
 
 use crate::{
-    table::{
+    document::{
         Align::{Left, Right},
-        Cell, Paint, Table, Tone,
+        Cell, Section, Table, Tone,
     },
     words::{count, seconds, trouble},
 };
 
 /// One row for each episode: what was hit, and what users noticed of it.
-pub(crate) fn episodes(judgement: &Judgement, paint: Paint) -> String {
+pub(crate) fn episodes(judgement: &Judgement) -> Section {
     let mut table = Table::new(&[
         ("episode", Left),
         ("fault", Left),
@@ -36,10 +36,7 @@ pub(crate) fn episodes(judgement: &Judgement, paint: Paint) -> String {
         ];
         table.row(what.into_iter().chain(toll(&row.toll)));
         if let Some(trouble) = trouble(row.state) {
-            table.note(Cell::toned(
-                format!("{trouble}: {}", row.detail),
-                Tone::Doubt,
-            ));
+            table.note(format!("{trouble}: {}", row.detail), Tone::Doubt);
         }
     }
     let quiet = &judgement.quiet;
@@ -49,10 +46,10 @@ pub(crate) fn episodes(judgement: &Judgement, paint: Paint) -> String {
             .into_iter()
             .chain(toll(&quiet.toll)),
     );
-    paint.heading(
+    table.under(
         "episodes",
         "what broke, and what users noticed; seconds are of the worst class",
-    ) + &table.render(paint)
+    )
 }
 
 fn toll(toll: &Toll) -> [Cell; 6] {
@@ -73,7 +70,7 @@ fn toll(toll: &Toll) -> [Cell; 6] {
 }
 
 /// When things happened, counted from each fault.
-pub(crate) fn stopwatch(judgement: &Judgement, paint: Paint) -> String {
+pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
     let mut table = Table::new(&[
         ("episode", Left),
         ("noticed", Right),
@@ -93,7 +90,7 @@ pub(crate) fn stopwatch(judgement: &Judgement, paint: Paint) -> String {
     }
     let note =
         "seconds after the fault; hold: until healing; recovery: from healing to full health";
-    paint.heading("stopwatch", note) + &table.render(paint)
+    table.under("stopwatch", note)
 }
 
 fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 8] {
@@ -107,4 +104,18 @@ fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 8] {
         seconds(row.recovery_s).into(),
         seconds(row.exposed_s).into(),
     ]
+}
+
+/// How each fault was seen to have its effect.
+pub(crate) fn proof(judgement: &Judgement) -> Section {
+    let mut table = Table::new(&[("episode", Left), ("hit", Left), ("seen", Left)]);
+    for row in &judgement.episodes {
+        let hit = row.members.join(" ");
+        table.row([
+            row.name.as_str().into(),
+            hit.into(),
+            row.detail.as_str().into(),
+        ]);
+    }
+    table.under("proof", "each fault's effect, read back from the engine")
 }

@@ -4,16 +4,15 @@ use drill::Component;
 use judge::{CounterFigures, Judgement, Kind, Percentiles};
 
 use crate::{
-    sections::paragraph,
-    table::{
+    document::{
         Align::{Left, Right},
-        Cell, Paint, Table, Tone,
+        Cell, Section, Table, Tone,
     },
     words::{SCENARIO, amount, count, millis, usd},
 };
 
 /// Users and requests, each class with its latency, and how late the generator was.
-pub(crate) fn load(judgement: &Judgement, paint: Paint) -> String {
+pub(crate) fn load(judgement: &Judgement) -> Section {
     let load = &judgement.load;
     let intro = format!(
         "{} to {} users by the curve, {} seen within one period; {:.1} requests/s at the peak, {:.1} in \
@@ -81,7 +80,9 @@ pub(crate) fn load(judgement: &Judgement, paint: Paint) -> String {
     );
     let note =
         "latency in ms from the due time over all requests; a failed one is slower than any answer";
-    paint.heading("load", note) + &paragraph(&intro, paint, Tone::Plain) + &table.render(paint)
+    let mut section = table.under("load", note);
+    section.intro = intro;
+    section
 }
 
 fn percentiles(of: &Percentiles) -> [Cell; 5] {
@@ -90,7 +91,7 @@ fn percentiles(of: &Percentiles) -> [Cell; 5] {
 }
 
 /// What each component counted itself: traffic crossed all of them.
-pub(crate) fn components(judgement: &Judgement, paint: Paint) -> String {
+pub(crate) fn components(judgement: &Judgement) -> Section {
     let mut table = Table::new(&[
         ("component", Left),
         ("", Left),
@@ -129,7 +130,7 @@ pub(crate) fn components(judgement: &Judgement, paint: Paint) -> String {
         }
     }
     let note = "increase over the run; a level, marked max, is the highest value seen";
-    paint.heading("components", note) + &table.render(paint)
+    table.under("components", note)
 }
 
 fn counter_row(counter: &CounterFigures) -> [Cell; 3] {
@@ -150,7 +151,7 @@ fn counter_row(counter: &CounterFigures) -> [Cell; 3] {
 }
 
 /// What the topology costs.
-pub(crate) fn bill(judgement: &Judgement, paint: Paint) -> String {
+pub(crate) fn bill(judgement: &Judgement) -> Section {
     let mut table = Table::new(&[
         ("row", Left),
         ("count", Right),
@@ -173,20 +174,13 @@ pub(crate) fn bill(judgement: &Judgement, paint: Paint) -> String {
     let limit = limit.map_or_else(String::new, |limit| format!("limit {}", usd(limit)));
     let total = Cell::bad_if(over, usd(bill.total_usd));
     table.row(["total".into(), "".into(), "".into(), total, limit.into()]);
-    paint.heading("bill", "US dollars a month") + &table.render(paint)
+    table.under("bill", "US dollars a month")
 }
 
-/// How to repeat it.
-pub(crate) fn again(judgement: &Judgement) -> String {
-    let commands = [
+/// How to repeat it: what for, and the command.
+pub(crate) fn again(judgement: &Judgement) -> [(&'static str, &str); 2] {
+    [
         ("run it again", &judgement.rerun),
         ("judge this recording again", &judgement.rejudge),
-    ];
-    let width = commands
-        .iter()
-        .map(|(what, _)| what.len())
-        .max()
-        .unwrap_or(0);
-    let lines = commands.map(|(what, command)| format!("{what:<width$}  {command}\n"));
-    lines.concat()
+    ]
 }

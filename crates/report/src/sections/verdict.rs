@@ -2,53 +2,43 @@
 
 use judge::{Clause, Confidence, Finding, Judgement, Verdict};
 
-use crate::{
-    sections::paragraph,
-    table::{Align::Left, Cell, Paint, Table, Tone, WIDTH},
-    words::{shout, wrap},
-};
+use crate::document::{Align::Left, Cell, Section, Table, Tone};
 
-/// One line, if it is short enough; the drill and its lesson below it.
-pub(crate) fn verdict(judgement: &Judgement, paint: Paint) -> String {
-    let tone = Tone::from(judgement.verdict);
-    let line = format!("{}: {}", judgement.drill, judgement.summary);
-    let word = shout(judgement.verdict);
-    let hang = word.chars().count() + 2;
-    let mut out = String::new();
-    for (number, line) in wrap(&line, WIDTH - hang).iter().enumerate() {
-        out += &match number {
-            0 => format!("{}  {line}\n", paint.tone(tone, word)),
-            _ => format!("{}{line}\n", " ".repeat(hang)),
-        };
-    }
+/// The verdict with its reason.
+pub(crate) fn headline(judgement: &Judgement) -> String {
+    format!("{}: {}", judgement.drill, judgement.summary)
+}
+
+/// What the drill does, what it teaches, and which run this was; the last two of lesser interest.
+pub(crate) fn about(judgement: &Judgement) -> Vec<Cell> {
+    let mut about = vec![];
     if !judgement.took_down.is_empty() {
-        let down = format!(
-            "The service went down with: {}.",
-            judgement.took_down.join(", ")
-        );
-        out += &paragraph(&down, paint, Tone::Bad);
+        let down = judgement.took_down.join(", ");
+        about.push(Cell::toned(
+            format!("The service went down with: {down}."),
+            Tone::Bad,
+        ));
     }
-    out.push('\n');
-    out += &paragraph(&judgement.about, paint, Tone::Plain);
-    out += &paragraph(&format!("Lesson: {}", judgement.lesson), paint, Tone::Plain);
-    let machine: Vec<_> = judgement
+    about.push(judgement.about.as_str().into());
+    about.push(format!("Lesson: {}", judgement.lesson).into());
+    let machine = judgement
         .machine
         .iter()
-        .map(|(k, v)| format!("{k} {v}"))
-        .collect();
+        .map(|(what, value)| format!("{what} {value}"));
     let place = format!(
         "Run {} on topology {}, seed {}, started {}. {}",
         judgement.run,
         judgement.topology,
         judgement.seed,
         judgement.started_at,
-        machine.join(", ")
+        machine.collect::<Vec<_>>().join(", ")
     );
-    out + &paragraph(&place, paint, Tone::Faint)
+    about.push(Cell::toned(place, Tone::Faint));
+    about
 }
 
 /// Every finding, the contract's own first.
-pub(crate) fn findings(judgement: &Judgement, paint: Paint) -> String {
+pub(crate) fn findings(judgement: &Judgement) -> Section {
     let mut table = Table::new(&[("", Left), ("", Left), ("", Left)]);
     let mut said = "";
     for finding in &judgement.findings {
@@ -71,10 +61,13 @@ pub(crate) fn findings(judgement: &Judgement, paint: Paint) -> String {
             table.row([Cell::default(), Cell::default(), text]);
         }
     }
-    let heading = paint.heading("findings", "the verdict is the worst of them");
-    let confidence = judgement.confidence.as_ref().map(confidence);
-    let confidence = confidence.unwrap_or_default();
-    heading + &table.render(paint) + &paragraph(&confidence, paint, Tone::Plain)
+    let mut section = table.under("findings", "the verdict is the worst of them");
+    section.closing = judgement
+        .confidence
+        .as_ref()
+        .map(confidence)
+        .unwrap_or_default();
+    section
 }
 
 /// What the episodes allow to say about other ones.

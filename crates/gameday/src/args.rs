@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Chaos drills on a real platform, judged from outside.
+///
+/// A drill raises a health-monitoring platform in containers, replays a 48-hour curve of users against it,
+/// breaks one thing after another, and holds what was measured from outside against a contract.
+#[derive(Debug, Parser)]
+#[command(name = "gameday", version, after_help = AFTER)]
+pub(crate) struct Args {
+    /// Folder that holds `compose` and `chaos`; found upwards from here when absent
+    #[arg(long, global = true, env = "GAMEDAY_ROOT")]
+    pub(crate) root: Option<PathBuf>,
+    /// Say more about what goes on inside
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER: &str = "\
+Exit codes: 0 held, 1 broken, 2 unproven, 64 bad drill or arguments, 69 topology did not come up,
+            70 our own failure, 130 interrupted and healed.
+
+Begin with:  gameday doctor             is this machine able to run drills
+             gameday run quick          a first impression, in minutes
+             gameday run high-availability";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a drill: raise, replay, break, heal, judge, report
+    Run(RunArgs),
+    /// Raise a topology by hand; it stays until `down`
+    Up(UpArgs),
+    /// Put down what `up` raised: the newest, the run named, or all
+    Down {
+        /// Run id, as `status` shows it
+        run: Option<String>,
+        /// Everything raised from this folder
+        #[arg(long, conflicts_with = "run")]
+        all: bool,
+    },
+    /// What is standing on this machine
+    Status,
+    /// Undo whatever is left of runs whose process is gone: faults, containers, networks, volumes
+    Heal {
+        /// Also put down topologies of ours that this folder does not know
+        #[arg(long)]
+        all: bool,
+    },
+    /// Judge a recorded run again
+    Judge {
+        /// Run id, folder, or `last`
+        #[arg(default_value = "last")]
+        run: String,
+    },
+    /// Print the report of a recorded run
+    Report {
+        /// Run id, folder, or `last`
+        #[arg(default_value = "last")]
+        run: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List drills and topologies
+    List,
+    /// Validate a drill file without running it
+    Check {
+        /// Name of a drill in `chaos`, or path of a drill file
+        drill: String,
+    },
+    /// The lesson behind a drill, and what it will do
+    Explain {
+        /// Name of a drill in `chaos`, or path of a drill file
+        drill: String,
+    },
+    /// Is this machine able to run drills
+    Doctor {
+        /// Install missing distribution packages and start the engine (Debian, Ubuntu)
+        #[arg(long)]
+        fix: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Name of a drill in `chaos`, or path of a drill file
+    pub(crate) drill: String,
+    /// Walk the curve this many times faster than the day; users and outages keep their real pace
+    #[arg(long)]
+    pub(crate) speed: Option<f64>,
+    /// Install missing distribution packages and start the engine first (Debian, Ubuntu)
+    #[arg(long)]
+    pub(crate) provision: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    /// Name of a topology in `compose`
+    #[arg(default_value = "ha")]
+    pub(crate) topology: String,
+    /// Install missing distribution packages and start the engine first (Debian, Ubuntu)
+    #[arg(long)]
+    pub(crate) provision: bool,
+}

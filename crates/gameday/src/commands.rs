@@ -1,0 +1,8 @@
+//! One module per family of commands. Each maps arguments to library calls and results to exit codes.
+
+pub(crate) mod doctor;
+pub(crate) mod drills;
+pub(crate) mod heal;
+pub(crate) mod past;
+pub(crate) mod run;
+pub(crate) mod topology;

@@ -1,0 +1,73 @@
+//! The report as one page that needs nothing else.
+
+use askama::Template;
+use judge::Judgement;
+
+use crate::{
+    chart::{Chart, chart},
+    document::{Align, Cell, Row, Section, Tone},
+    sections,
+    words::shout,
+};
+
+/// What the template asks for.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    title: &'a str,
+    verdict: &'static str,
+    tone: Tone,
+    headline: String,
+    about: Vec<Cell>,
+    chart: Chart,
+    sections: Vec<Section>,
+    again: [(&'static str, &'a str); 2],
+}
+
+/// The page of a judgement.
+pub(crate) fn page(judgement: &Judgement) -> String {
+    let page = Page {
+        title: &judgement.drill,
+        verdict: shout(judgement.verdict),
+        tone: judgement.verdict.into(),
+        headline: sections::headline(judgement),
+        about: sections::about(judgement),
+        chart: chart(judgement),
+        sections: vec![
+            sections::findings(judgement),
+            sections::episodes(judgement),
+            sections::stopwatch(judgement),
+            sections::proof(judgement),
+            sections::load(judgement),
+            sections::components(judgement),
+            sections::bill(judgement),
+        ],
+        again: sections::again(judgement),
+    };
+    match page.render() {
+        Ok(html) => html,
+        Err(error) => unreachable!("writing to a string does not fail: {error}"),
+    }
+}
+
+/// Class of a tone in the page's style.
+fn class(tone: &Tone) -> &'static str {
+    match tone {
+        Tone::Plain => "plain",
+        Tone::Good => "good",
+        Tone::Doubt => "doubt",
+        Tone::Bad => "bad",
+        Tone::Faint => "faint",
+        Tone::Heading => "heading",
+    }
+}
+
+impl Page<'_> {
+    /// Classes of a cell: its tone, and its column's side.
+    fn cell(&self, section: &Section, column: &usize, cell: &Cell) -> String {
+        match section.table.columns.get(*column) {
+            Some((_, Align::Right)) => format!("{} right", class(&cell.tone)),
+            _ => class(&cell.tone).to_owned(),
+        }
+    }
+}

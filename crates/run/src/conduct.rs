@@ -1,0 +1,224 @@
+//! One drill from start to verdict.
+
+use std::{collections::BTreeMap, convert::Infallible, path::Path, time::Duration};
+
+use chaos::UndoLedger;
+use clock::Clock;
+use drill::{Component, Drill};
+use engine::Docker;
+use judge::Judgement;
+use stage::{Prices, Topology};
+use timeline::{BillLine, Event, FORMAT, Header, LoadPlan, Offset};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    LoadNow, Platform, Progress, RunError, RunFolder, Say,
+    episodes::Cast,
+    heal, judge_folder,
+    load::Load,
+    lookout::{look, record_engine},
+    raise,
+    recorder::Recorder,
+};
+
+/// Time between the generator's start and the first arrival, so that every user starts in time.
+const LOAD_AHEAD: Duration = Duration::from_secs(2);
+
+/// What is to be run.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The drill.
+    pub drill: &'a Drill,
+    /// Its file as given, kept in the run folder.
+    pub drill_text: &'a str,
+    /// The folder that holds `compose` and `crates`.
+    pub root: &'a Path,
+    /// Where run folders are.
+    pub home: &'a Path,
+}
+
+/// A run that came to a verdict.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its folder.
+    pub folder: RunFolder,
+    /// The verdict and all figures behind it.
+    pub judgement: Judgement,
+}
+
+/// Runs a drill: heals what earlier runs left, raises the platform, replays the load, breaks and heals
+/// one thing after another, puts everything down, and judges.
+///
+/// # Errors
+/// When there can be no verdict. Everything started is put down first, in every case.
+pub async fn conduct(
+    order: Order<'_>,
+    docker: &Docker,
+    say: Say<'_>,
+    interrupted: &CancellationToken,
+) -> Result<Ended, RunError> {
+    heal(docker, order.home, false, say).await?;
+    let (folder, _holder) = RunFolder::create(order.home)?;
+    say(Progress::Line(format!("run {} in {}", folder.id(), folder.path().display())));
+    folder.write("drill.toml", order.drill_text.as_bytes())?;
+    let bill = bill(order.root, &order.drill.topology)?;
+    let outcome = staged(order, docker, &folder, bill, say, interrupted).await;
+    say(Progress::Phase("down"));
+    let clock = Clock::start().0;
+    let members = engine::Inspect::members(docker, &folder.project()).await?;
+    stage::save_logs(docker, &members, &folder.logs()).await;
+    stage::lower(docker, &folder.project()).await?;
+    say(Progress::PhaseEnded("down", clock.now().as_duration()));
+    outcome?;
+    let judgement = judge_folder(&folder)?;
+    Ok(Ended { folder, judgement })
+}
+
+/// What the topology costs, from its labels and the price list.
+fn bill(root: &Path, topology: &str) -> Result<Vec<BillLine>, RunError> {
+    let compose = root.join("compose");
+    let topology = Topology::load(&compose, topology)?;
+    Ok(stage::bill(&topology, &Prices::load(&compose)?)?)
+}
+
+/// The part between up and down.
+async fn staged(
+    order: Order<'_>,
+    docker: &Docker,
+    folder: &RunFolder,
+    bill: Vec<BillLine>,
+    say: Say<'_>,
+    interrupted: &CancellationToken,
+) -> Result<(), RunError> {
+    let topology = &order.drill.topology;
+    let platform = raise(docker, order.root, folder, topology, say, interrupted).await?;
+    let (clock, zero_unix_ns) = Clock::start();
+    let (recorder, writer) = Recorder::start(clock, &folder.timeline())?;
+    let header = header(order.drill, docker, folder, bill);
+    recorder.record_at(Offset(0), Event::Started(Box::new(header))).await;
+    say(Progress::Phase("drill"));
+    let stage = Stage {
+        docker,
+        folder,
+        platform: &platform,
+        zero_unix_ns,
+        say,
+        interrupted,
+    };
+    let outcome = stage.drill(order.drill, &recorder).await;
+    say(Progress::PhaseEnded("drill", clock.now().as_duration()));
+    if interrupted.is_cancelled() {
+        recorder.record(Event::Interrupted).await;
+    } else if outcome.is_ok() {
+        recorder.record(Event::Finished).await;
+    }
+    recorder.close();
+    writer.await.unwrap_or(Ok(()))?;
+    outcome?;
+    match interrupted.is_cancelled() {
+        true => Err(RunError::Interrupted),
+        false => Ok(()),
+    }
+}
+
+/// What must be known to judge the run or to repeat it.
+fn header(drill: &Drill, docker: &Docker, folder: &RunFolder, bill: Vec<BillLine>) -> Header {
+    let info = docker.info();
+    let words = [
+        ("engine", info.engine_version.clone()),
+        ("api", info.api_version.clone()),
+        ("kernel", info.kernel.clone()),
+        ("system", format!("{} {}", info.os, info.architecture)),
+        ("cores", info.cpus.to_string()),
+        ("memory_gib", (info.memory_bytes >> 30).to_string()),
+        ("gameday", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    Header {
+        format: FORMAT,
+        run: folder.id().to_owned(),
+        started_at: jiff::Timestamp::now().to_string(),
+        drill: drill.clone(),
+        project: folder.project(),
+        machine: BTreeMap::from(words.map(|(key, value)| (key.to_owned(), value))),
+        bill,
+    }
+}
+
+/// A raised platform with a clock running.
+struct Stage<'a> {
+    docker: &'a Docker,
+    folder: &'a RunFolder,
+    platform: &'a Platform,
+    zero_unix_ns: u64,
+    say: Say<'a>,
+    interrupted: &'a CancellationToken,
+}
+
+impl Stage<'_> {
+    /// Load, episodes and recording, until the curve is walked to its end.
+    async fn drill(&self, drill: &Drill, recorder: &Recorder) -> Result<(), RunError> {
+        let project = self.folder.project();
+        let platform = self.platform;
+        record_engine(self.docker.clone(), project.clone(), self.zero_unix_ns, recorder.clone());
+        let watched = (platform.observer, &platform.watch_list);
+        let lookout = look(watched.0, watched.1, Some(recorder.clone())).await?;
+        let load = self.load(drill, recorder).await?;
+        let ledger = UndoLedger::open(&self.folder.undo(), &project)?;
+        let (ended, now) = (load.ended.clone(), load.now.clone());
+        let mut cast = Cast {
+            docker: self.docker,
+            members: &platform.raised.members,
+            ledger: &ledger,
+            recorder,
+            lookout,
+            interrupted: self.interrupted,
+            load_ended: &ended,
+            say: self.say,
+        };
+        let playing = async {
+            cast.play(drill).await?;
+            (self.say)(Progress::Line("episodes done; the curve is walked to its end".into()));
+            tokio::select! {
+                () = ended.cancelled() => {}
+                () = self.interrupted.cancelled() => {}
+            }
+            Ok(())
+        };
+        let played = tokio::select! {
+            played = playing => played,
+            never = self.tell(now) => match never {},
+        };
+        match played {
+            Ok(()) if !self.interrupted.is_cancelled() => load.finish().await,
+            other => {
+                load.abort();
+                other
+            }
+        }
+    }
+
+    /// Says how the load goes, for as long as it is asked to.
+    async fn tell(&self, mut now: watch::Receiver<LoadNow>) -> Infallible {
+        while now.changed().await.is_ok() {
+            (self.say)(Progress::Load(*now.borrow_and_update()));
+        }
+        std::future::pending().await
+    }
+
+    async fn load(&self, drill: &Drill, recorder: &Recorder) -> Result<Load, RunError> {
+        let begin = recorder.clock().now().as_duration() + LOAD_AHEAD;
+        let cdn = self.platform.addresses(Component::Varnish, "edge");
+        let plan = LoadPlan {
+            seed: drill.seed,
+            zero_unix_ns: self.zero_unix_ns,
+            begin_ns: Offset::from(begin).0,
+            traffic: drill.traffic.clone(),
+            duration: drill.traffic.real_span(),
+            vip: format!("{}:80", self.platform.raised.vip("edge")),
+            cdn: cdn.iter().map(|address| format!("{address}:80")).collect(),
+        };
+        let file = self.folder.arrivals();
+        Load::start(self.platform.loadgen, plan, file, recorder.clone()).await
+    }
+}

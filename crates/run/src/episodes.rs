@@ -1,0 +1,183 @@
+//! The episodes, one after another, each from full health and back to it.
+
+use std::time::Duration;
+
+use chaos::{Affliction, UndoLedger};
+use clock::Clock;
+use drill::{Drill, Episode, derive_seed};
+use engine::{Docker, Member};
+use timeline::{Event, Offset};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Progress, RunError, Say,
+    lookout::{Lookout, full_health},
+    recorder::Recorder,
+};
+
+/// What the episodes need of the run.
+pub(crate) struct Cast<'a> {
+    pub(crate) docker: &'a Docker,
+    pub(crate) members: &'a [Member],
+    pub(crate) ledger: &'a UndoLedger,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) lookout: Lookout,
+    /// Cancelled when the run is interrupted.
+    pub(crate) interrupted: &'a CancellationToken,
+    /// Cancelled when the load has ended: nothing can be learned from a fault without load.
+    pub(crate) load_ended: &'a CancellationToken,
+    pub(crate) say: Say<'a>,
+}
+
+/// Why the rest of an episode does not take place. It is recorded, and the drill goes on.
+struct Failed(String);
+
+impl Cast<'_> {
+    /// Plays every episode of the drill. Each fault is healed before the next, also when interrupted.
+    ///
+    /// # Errors
+    /// When a fault can't be undone.
+    pub(crate) async fn play(&mut self, drill: &Drill) -> Result<(), RunError> {
+        self.wait(drill.pace.warm_up).await;
+        for (number, episode) in drill.episodes.iter().enumerate() {
+            if self.interrupted.is_cancelled() {
+                return Ok(());
+            }
+            (self.say)(Progress::Line(format!(
+                "episode {}/{} {}: {} {}",
+                number + 1,
+                drill.episodes.len(),
+                episode.name,
+                episode.fault,
+                episode.target
+            )));
+            if let Err(Failed(reason)) = self.episode(drill, number, episode).await? {
+                (self.say)(Progress::Line(format!("  not proven: {reason}")));
+                let event = Event::EpisodeFailed {
+                    episode: number,
+                    reason,
+                };
+                self.recorder.record(event).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// One episode. The outer error means that its fault is still there.
+    async fn episode(
+        &mut self,
+        drill: &Drill,
+        number: usize,
+        episode: &Episode,
+    ) -> Result<Result<(), Failed>, RunError> {
+        let pace = &drill.pace;
+        if let Err(failed) = self.until_healthy(pace.settle, pace.recover_within).await {
+            return Ok(Err(failed));
+        }
+        if self.load_ended.is_cancelled() {
+            let reason = "the load ended before its turn; a lower --speed gives it time";
+            return Ok(Err(Failed(reason.into())));
+        }
+        self.recorder.record(Event::EpisodeStarted { episode: number }).await;
+        let affliction = match self.break_it(drill, number, episode).await {
+            Ok(affliction) => affliction,
+            Err(failed) => return Ok(Err(failed)),
+        };
+        let proof = self.prove(number, &affliction).await;
+        self.wait(episode.hold).await;
+        self.recorder.record(Event::HealRequested { episode: number }).await;
+        affliction.heal(self.docker).await?;
+        self.recorder.record(Event::Healed { episode: number }).await;
+        (self.say)(Progress::Line("  healed, waiting for full health".into()));
+        if self.interrupted.is_cancelled() {
+            return Ok(Ok(()));
+        }
+        let healed = self.recorder.clock().now();
+        if let Err(failed) = self.until_healthy(pace.settle, pace.recover_within).await {
+            return Ok(Err(failed));
+        }
+        self.ended(number, healed, pace.settle).await;
+        Ok(proof)
+    }
+
+    /// Draws the members now, writes the undo, and applies the fault.
+    async fn break_it(
+        &mut self,
+        drill: &Drill,
+        number: usize,
+        episode: &Episode,
+    ) -> Result<Affliction, Failed> {
+        let roles = self.lookout.borrow().board.roles();
+        let seed = derive_seed(drill.seed, number as u64);
+        let failed = |error: chaos::ChaosError| Failed(error.to_string());
+        let members =
+            chaos::resolve(&episode.target, seed, self.members, &roles).map_err(failed)?;
+        let names: Vec<_> = members.iter().map(|m| m.service.clone()).collect();
+        let plays = |by: &Vec<String>| by.iter().any(|name| names.contains(name));
+        let event = Event::FaultRequested {
+            episode: number,
+            members: names.clone(),
+            roles: roles.iter().filter(|(_, by)| plays(by)).map(|(role, _)| *role).collect(),
+        };
+        self.recorder.record(event).await;
+        let affliction = chaos::apply(self.docker, self.ledger, &episode.fault, &members)
+            .await
+            .map_err(failed)?;
+        self.recorder.record(Event::FaultApplied { episode: number }).await;
+        (self.say)(Progress::Line(format!("  {} {}", episode.fault, names.join(", "))));
+        Ok(affliction)
+    }
+
+    async fn prove(&self, number: usize, affliction: &Affliction) -> Result<(), Failed> {
+        match affliction.prove(self.docker).await {
+            Ok(seen) => {
+                let event = Event::FaultProven {
+                    episode: number,
+                    seen,
+                };
+                self.recorder.record(event).await;
+                Ok(())
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                let event = Event::FaultFailed {
+                    episode: number,
+                    reason: reason.clone(),
+                };
+                self.recorder.record(event).await;
+                Err(Failed(reason))
+            }
+        }
+    }
+
+    /// Records the end at the moment at which full health came back, not at the end of the settle time.
+    async fn ended(&self, number: usize, healed: Offset, settle: Duration) {
+        let now = self.recorder.clock().now();
+        let back = Offset(now.0.saturating_sub(Offset::from(settle).0)).max(healed);
+        let event = Event::EpisodeEnded { episode: number };
+        self.recorder.record_at(back, event).await;
+        let seconds = back.since(healed).as_secs_f64();
+        (self.say)(Progress::Line(format!("  full health {seconds:.1} s after healing")));
+    }
+
+    async fn until_healthy(&mut self, settle: Duration, within: Duration) -> Result<(), Failed> {
+        let interrupted = self.interrupted.clone();
+        tokio::select! {
+            health = full_health(&mut self.lookout, settle, within) => match health {
+                Ok(()) => Ok(()),
+                Err(unhealthy) => Err(Failed(format!("no full health within {} s: {unhealthy}", within.as_secs()))),
+            },
+            () = interrupted.cancelled() => Err(Failed("interrupted".into())),
+        }
+    }
+
+    /// Waits, but not beyond an interruption.
+    async fn wait(&self, duration: Duration) {
+        let clock: Clock = self.recorder.clock();
+        let until = Offset::from(clock.now().as_duration() + duration);
+        tokio::select! {
+            () = clock.until(until) => {}
+            () = self.interrupted.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The load's recording: bytes from the generator to the disk, with a look at them in passing.
+
+use std::{net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use timeline::{Arrivals, Event, HEADER, LoadPlan, Outcome, RECORD_BYTES};
+use tokio::{
+    fs::File,
+    io::{AsyncWriteExt, BufWriter},
+    sync::watch,
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{LoadNow, RunError, recorder::Recorder};
+
+/// A load under way. Dropping it ends the load: the generator stops when the controller hangs up.
+#[derive(Debug)]
+pub(crate) struct Load {
+    /// Counts so far.
+    pub(crate) now: watch::Receiver<LoadNow>,
+    /// Cancelled when the load has ended, in whatever way.
+    pub(crate) ended: CancellationToken,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Load {
+    /// Starts the load and its recording in `path`.
+    pub(crate) async fn start(
+        generator: SocketAddr,
+        plan: LoadPlan,
+        path: PathBuf,
+        recorder: Recorder,
+    ) -> Result<Self, RunError> {
+        let stream = loadgen::drive(generator, &plan).await.map_err(failed)?;
+        recorder.record_at(timeline::Offset(plan.begin_ns), Event::LoadStarted).await;
+        let file = File::create(&path).await.map_err(RunError::file(&path))?;
+        let (tell, now) = watch::channel(LoadNow::default());
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let _guard = guard;
+            let mut file = BufWriter::new(file);
+            let mut stream = pin!(stream);
+            let mut tally = Tally::new(Arc::new(plan));
+            while let Some(bytes) = stream.next().await {
+                let bytes = bytes.map_err(failed)?;
+                file.write_all(&bytes).await.map_err(RunError::file(&path))?;
+                tally.take(&bytes);
+                tell.send_if_modified(|now| tally.refresh(now, recorder.clock().now().as_duration()));
+            }
+            file.flush().await.map_err(RunError::file(&path))?;
+            let arrivals = tally.arrivals;
+            recorder.record(Event::LoadEnded { arrivals }).await;
+            Ok(())
+        });
+        Ok(Self { now, ended, task })
+    }
+
+    /// Waits for the end of the load.
+    pub(crate) async fn finish(self) -> Result<(), RunError> {
+        self.task.await.unwrap_or_else(|error| Err(failed(error)))
+    }
+
+    /// Ends the load now; what was recorded stays, as an incomplete recording.
+    pub(crate) fn abort(self) {
+        self.task.abort();
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> RunError {
+    RunError::Instrument {
+        instrument: "loadgen",
+        reason: error.to_string(),
+    }
+}
+
+/// Counts records in passing; chunks of the stream may cut a record in two.
+struct Tally {
+    plan: Arc<LoadPlan>,
+    partial: Vec<u8>,
+    header_read: bool,
+    arrivals: u64,
+    bad: u64,
+    second: (u64, u64),
+}
+
+impl Tally {
+    fn new(plan: Arc<LoadPlan>) -> Self {
+        Self {
+            plan,
+            partial: Vec::new(),
+            header_read: false,
+            arrivals: 0,
+            bad: 0,
+            second: (0, 0),
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.partial.extend_from_slice(bytes);
+        if !self.header_read {
+            if self.partial.len() < HEADER.len() {
+                return;
+            }
+            self.partial.drain(..HEADER.len());
+            self.header_read = true;
+        }
+        let whole = self.partial.len() / RECORD_BYTES * RECORD_BYTES;
+        let records = [HEADER.as_slice(), &self.partial[..whole]].concat();
+        self.partial.drain(..whole);
+        // Anything unreadable is the judge's business; here it only ends the counting of this chunk.
+        for arrival in Arrivals::open(records.as_slice()).into_iter().flatten().flatten() {
+            self.arrivals += 1;
+            self.bad += u64::from(arrival.outcome != Outcome::Ok);
+        }
+    }
+
+    /// Updates `now` once a second of the run's clock; says whether it did.
+    fn refresh(&mut self, now: &mut LoadNow, clock: Duration) -> bool {
+        let (second, before) = self.second;
+        if clock.as_secs() == second {
+            return false;
+        }
+        let elapsed = clock.saturating_sub(Duration::from_nanos(self.plan.begin_ns));
+        let passed = (clock.as_secs() - second).max(1);
+        let total = self.plan.duration;
+        *now = LoadNow {
+            elapsed: elapsed.min(total),
+            total,
+            users: self.plan.traffic.users_at(elapsed.min(total)),
+            requests_per_second: u32::try_from((self.arrivals - before) / passed).unwrap_or(u32::MAX),
+            bad: self.bad,
+            arrivals: self.arrivals,
+        };
+        self.second = (clock.as_secs(), self.arrivals);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use timeline::{Arrival, Offset};
+
+    fn plan() -> LoadPlan {
+        let traffic = "baseline_users = 5\npeak_users = 9\nspan = '48h'\nspeed = 288.0";
+        LoadPlan {
+            seed: 1,
+            zero_unix_ns: 0,
+            begin_ns: 0,
+            traffic: drill::Traffic::from_toml(traffic).unwrap(),
+            duration: Duration::from_secs(600),
+            vip: String::new(),
+            cdn: vec![],
+        }
+    }
+
+    #[test]
+    fn records_cut_by_chunks_are_counted_once() {
+        let arrival = Arrival {
+            user: 1,
+            class: drill::Class::Ingest,
+            outcome: Outcome::TimedOut,
+            status: 0,
+            due: Offset(1),
+            sent: Offset(1),
+            done: Offset(2),
+        };
+        let mut bytes = HEADER.to_vec();
+        (0..3).for_each(|_| bytes.extend(arrival.encode()));
+        bytes.extend(Arrival::footer(3));
+        let mut tally = Tally::new(Arc::new(plan()));
+        for chunk in bytes.chunks(7) {
+            tally.take(chunk);
+        }
+        assert_eq!((tally.arrivals, tally.bad), (3, 3));
+        let mut now = LoadNow::default();
+        assert!(tally.refresh(&mut now, Duration::from_secs(1)));
+        assert!(!tally.refresh(&mut now, Duration::from_millis(1500)));
+        assert_eq!((now.requests_per_second, now.users), (3, 5));
+    }
+}
