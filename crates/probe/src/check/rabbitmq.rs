@@ -63,29 +63,26 @@ impl Rabbitmq {
     }
 }
 
-impl Rabbitmq {
-    /// What management gathers from all brokers.
-    async fn cluster(&mut self) -> Result<(Vec<Node>, Vec<Queue>), LookError> {
-        let nodes = self.management.get(NODES).await?.ok(NODES)?.json()?;
-        // Through a value: a broker that has just come back is answered for with fields that stand twice.
-        let queues: Vec<Value> = self.management.get(QUEUES).await?.ok(QUEUES)?.json()?;
-        let queues = queues.into_iter().map(serde_json::from_value);
-        let queues = queues.collect::<Result<_, _>>();
-        Ok((
-            nodes,
-            queues.map_err(|error| self.management.unclear(error))?,
-        ))
-    }
+/// What management gathers from all brokers.
+async fn cluster(management: &mut Http) -> Result<(Vec<Node>, Vec<Queue>), LookError> {
+    let nodes = management.get(NODES).await?.ok(NODES)?.json()?;
+    // Through a value: a broker that has just come back is answered for with fields that stand twice.
+    let queues: Vec<Value> = management.get(QUEUES).await?.ok(QUEUES)?.json()?;
+    let queues = queues.into_iter().map(serde_json::from_value);
+    let queues = queues.collect::<Result<_, _>>();
+    Ok((nodes, queues.map_err(|error| management.unclear(error))?))
 }
 
 impl Check for Rabbitmq {
     async fn look(&mut self) -> Result<Look, LookError> {
-        let (cluster, led) = tokio::join!(self.cluster(), self.metrics.get(LED));
-        match (cluster, led) {
-            (Ok((nodes, queues)), _) => Ok(read(&self.node, self.brokers, &nodes, &queues)),
-            // Management hangs while any broker is frozen; the others know their own part all the same.
-            (Err(error), Ok(led)) => Ok(read_led(led.text()?, &error)),
-            (Err(error), Err(_)) => Err(error),
+        let error = match self.cluster().await {
+            Ok((nodes, queues)) => return Ok(read(&self.node, self.brokers, &nodes, &queues)),
+            Err(error) => error,
+        };
+        // Management hangs while any broker is frozen; the others know their own part all the same.
+        match self.metrics.get(LED).await {
+            Ok(led) => Ok(read_led(led.text()?, &error)),
+            Err(_) => Err(error),
         }
     }
 
