@@ -75,7 +75,7 @@ async fn cluster(management: &mut Http) -> Result<(Vec<Node>, Vec<Queue>), LookE
 
 impl Check for Rabbitmq {
     async fn look(&mut self) -> Result<Look, LookError> {
-        let error = match self.cluster().await {
+        let error = match cluster(&mut self.management).await {
             Ok((nodes, queues)) => return Ok(read(&self.node, self.brokers, &nodes, &queues)),
             Err(error) => error,
         };
