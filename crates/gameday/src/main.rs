@@ -50,7 +50,10 @@ async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result
 /// Ctrl-C and SIGTERM both heal; a second one can't hurry the healing, and says so.
 async fn interrupt(interrupted: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         tracing::warn!("signals can't be caught: `gameday heal` cleans up after an interruption");
         return;
     };

@@ -23,7 +23,10 @@ impl Place {
         let is_root = |path: &Path| path.join("compose/prices.toml").is_file();
         if let Some(root) = given {
             let shown = root.display();
-            anyhow::ensure!(is_root(&root), Usage(format!("{shown} holds no compose/prices.toml")));
+            anyhow::ensure!(
+                is_root(&root),
+                Usage(format!("{shown} holds no compose/prices.toml"))
+            );
             let root = root.canonicalize()?;
             return Ok(Self { root });
         }
@@ -31,7 +34,9 @@ impl Place {
         let root = here.ancestors().find(|path| is_root(path));
         let missing = || {
             let here = here.display();
-            Usage(format!("no compose/prices.toml in {here} or above it; give --root"))
+            Usage(format!(
+                "no compose/prices.toml in {here} or above it; give --root"
+            ))
         };
         Ok(Self {
             root: root.ok_or_else(missing)?.to_owned(),
@@ -67,10 +72,16 @@ impl Place {
     pub(crate) fn drill(&self, name: &str) -> anyhow::Result<(Drill, String)> {
         let named = self.root.join("chaos").join(format!("{name}.toml"));
         let path = if named.is_file() { named } else { name.into() };
-        let shown = path.strip_prefix(&self.root).unwrap_or(&path).display().to_string();
+        let shown = path
+            .strip_prefix(&self.root)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         let text = fs::read_to_string(&path).map_err(|error| {
             let drills = self.drills().join(", ");
-            Usage(format!("no drill {shown:?} ({error}); drills in chaos: {drills}"))
+            Usage(format!(
+                "no drill {shown:?} ({error}); drills in chaos: {drills}"
+            ))
         })?;
         let compose = self.compose();
         let members = |topology: &str| {
@@ -80,7 +91,11 @@ impl Place {
             }
             // A topology that is there but can't be read is reported by whoever raises it.
             let loaded = Topology::load(&compose, topology).map_err(|_| known)?;
-            Ok(loaded.services.into_iter().map(|service| service.name).collect())
+            Ok(loaded
+                .services
+                .into_iter()
+                .map(|service| service.name)
+                .collect())
         };
         let drill = drill::parse(&shown, &text, members)?;
         Ok((drill, text))

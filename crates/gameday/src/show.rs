@@ -49,7 +49,9 @@ struct State {
 impl Screen {
     /// Shows one piece of progress.
     pub(crate) fn say(&self, progress: Progress) {
-        let Ok(mut state) = self.state.lock() else { return };
+        let Ok(mut state) = self.state.lock() else {
+            return;
+        };
         match progress {
             Progress::Phase(name) => state.keep(&format!("== {name}")),
             Progress::PhaseEnded(name, took) => {
@@ -69,7 +71,9 @@ impl Screen {
 
     /// How long each phase took, in one line.
     pub(crate) fn phases(&self) -> String {
-        let Ok(state) = self.state.lock() else { return String::new() };
+        let Ok(state) = self.state.lock() else {
+            return String::new();
+        };
         let part = |(name, took): &(&str, Duration)| format!("{name} {:.1} s", took.as_secs_f64());
         state.phases.iter().map(part).collect::<Vec<_>>().join(", ")
     }

@@ -57,6 +57,7 @@ pub(crate) struct Panel {
     pub(crate) kind: &'static str,
     pub(crate) top: f64,
     pub(crate) bottom: f64,
+    scale: Scale,
     pub(crate) ticks: Vec<Tick>,
     pub(crate) path: String,
     /// Where the promised limit lies.
@@ -106,10 +107,33 @@ fn tenths(units: f64) -> f64 {
 }
 
 /// Values that follow one another in equal steps of time, some of them missing.
-struct Steps<'a> {
+struct Steps {
     begin_s: f64,
     step_s: f64,
-    values: &'a [Option<f64>],
+    values: Vec<Option<f64>>,
+}
+
+impl Steps {
+    fn new(begin_s: f64, step_s: f64, values: impl Iterator<Item = f64>) -> Self {
+        Self {
+            begin_s,
+            step_s,
+            values: values.map(Some).collect(),
+        }
+    }
+
+    fn counts(series: &Series, counts: &[u64]) -> Self {
+        let values = counts.iter().map(|count| *count as f64);
+        Self::new(series.begin_s, series.step_s as f64, values)
+    }
+
+    fn most(&self) -> f64 {
+        self.values.iter().flatten().copied().fold(0.0, f64::max)
+    }
+
+    fn linear(&self) -> Scale {
+        Scale::Linear(round_up(self.most()))
+    }
 }
 
 /// The chart of a run.
@@ -136,67 +160,48 @@ pub(crate) fn chart(judgement: &Judgement) -> Chart {
 }
 
 fn panels(judgement: &Judgement, series: &Series, axis: Axis) -> Vec<Panel> {
-    let counts = |all: &[u64]| all.iter().map(|n| Some(*n as f64)).collect::<Vec<_>>();
-    let users: Vec<_> = series.users.iter().map(|n| Some(f64::from(*n))).collect();
     let per = match series.step_s {
         1 => "s".to_owned(),
         step => format!("{step} s"),
     };
-    let limit = judgement
-        .contract
-        .latency
-        .iter()
-        .map(|clause| clause.at_most)
-        .min();
-    let (requests, bad) = (counts(&series.requests_all), counts(&series.bad_all));
-    let answered = &series.answered_p99_ms;
-    let most = |values: &[Option<f64>]| values.iter().flatten().copied().fold(0.0, f64::max);
-    let linear = |values: &[Option<f64>]| Scale::Linear(round_up(most(values)));
-    let log = Scale::Log(most(answered).max(1000.0).log10().ceil());
-    let steps = |values, step_s, begin_s| Steps {
-        begin_s,
-        step_s,
-        values,
-    };
-    let of = |values| steps(values, series.step_s as f64, series.begin_s);
-    let latency = steps(answered, series.latency_step_s as f64, 0.0);
     let every = series.users_step_s;
-    let mut panels = vec![
-        axis.line(
-            0,
-            format!("users, distinct in {every:.0} s"),
-            "users",
-            &steps(&users, every, 0.0),
-            linear(&users),
-        ),
-        axis.line(
+    let users = Steps::new(0.0, every, series.users.iter().map(|n| f64::from(*n)));
+    let requests = Steps::counts(series, &series.requests_all);
+    let bad = Steps::counts(series, &series.bad_all);
+    let title = format!("users, distinct in {every:.0} s");
+    vec![
+        Panel::new(0, title, "users", users.linear()).line(axis, &users),
+        Panel::new(
             1,
             format!("requests per {per}"),
             "requests",
-            &of(&requests),
-            linear(&requests),
-        ),
-        axis.bars(
-            2,
-            format!("errors per {per}"),
-            "errors",
-            &of(&bad),
-            linear(&bad),
-        ),
-        axis.line(
-            3,
-            "p99 of the good answers, ms".into(),
-            "latency",
-            &latency,
-            log,
-        ),
-    ];
-    if let Some(limit) = limit {
-        let panel = &mut panels[3];
-        let share = log.share(limit.as_secs_f64() * 1000.0);
-        panel.limit = Some(tenths(panel.bottom - share * PLOT));
-    }
-    panels
+            requests.linear(),
+        )
+        .line(axis, &requests),
+        Panel::new(2, format!("errors per {per}"), "errors", bad.linear()).bars(axis, &bad),
+        latency(judgement, series, axis),
+    ]
+}
+
+/// The tightest limit of the contract is drawn across.
+fn latency(judgement: &Judgement, series: &Series, axis: Axis) -> Panel {
+    let steps = Steps {
+        begin_s: 0.0,
+        step_s: series.latency_step_s as f64,
+        values: series.answered_p99_ms.clone(),
+    };
+    let limits = judgement
+        .contract
+        .latency
+        .iter()
+        .map(|clause| clause.at_most);
+    let scale = Scale::Log(steps.most().max(1000.0).log10().ceil());
+    let title = "p99 of the good answers, ms".into();
+    let mut panel = Panel::new(3, title, "latency", scale).line(axis, &steps);
+    panel.limit = limits
+        .min()
+        .map(|limit| panel.y(limit.as_secs_f64() * 1000.0));
+    panel
 }
 
 fn band(number: usize, row: &EpisodeFigures, axis: Axis) -> Option<Band> {
@@ -243,69 +248,64 @@ impl Axis {
         };
         ticks.map(tick).collect()
     }
+}
 
-    fn panel(self, position: usize, title: String, kind: &'static str, scale: Scale) -> Panel {
+impl Panel {
+    fn new(position: usize, title: String, kind: &'static str, scale: Scale) -> Self {
         let bottom = TOP + PANEL * (position + 1) as f64;
-        let mark = |value: f64| Tick {
-            at: tenths(bottom - scale.share(value) * PLOT),
-            text: amount(value),
-        };
-        Panel {
+        let mut panel = Self {
             title,
             kind,
             top: bottom - PLOT,
             bottom,
-            ticks: scale.marks().into_iter().map(mark).collect(),
+            scale,
+            ticks: vec![],
             path: String::new(),
             limit: None,
-        }
+        };
+        let mark = |value: f64| Tick {
+            at: panel.y(value),
+            text: amount(value),
+        };
+        panel.ticks = scale.marks().into_iter().map(mark).collect();
+        panel
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        tenths(self.bottom - self.scale.share(value) * PLOT)
     }
 
     /// Points in the middle of their steps, joined where they follow one another.
-    fn line(
-        self,
-        position: usize,
-        title: String,
-        kind: &'static str,
-        steps: &Steps,
-        scale: Scale,
-    ) -> Panel {
-        let mut panel = self.panel(position, title, kind, scale);
+    fn line(mut self, axis: Axis, steps: &Steps) -> Self {
         let mut pen = 'M';
         for (n, value) in steps.values.iter().enumerate() {
             let Some(value) = value else {
                 pen = 'M';
                 continue;
             };
-            let x = self.x(steps.begin_s + (n as f64 + 0.5) * steps.step_s);
-            let y = panel.bottom - scale.share(*value) * PLOT;
+            let x = axis.x(steps.begin_s + (n as f64 + 0.5) * steps.step_s);
+            let y = self.y(*value);
             // A point alone is a line of no length, which round ends make visible.
             let alone = if pen == 'M' { "h0" } else { "" };
-            panel.path += &format!("{pen}{x:.1} {y:.1}{alone}");
+            self.path += &format!("{pen}{x:.1} {y:.1}{alone}");
             pen = 'L';
         }
-        panel
+        self
     }
 
     /// A bar as wide as its step, at least a unit.
-    fn bars(
-        self,
-        position: usize,
-        title: String,
-        kind: &'static str,
-        steps: &Steps,
-        scale: Scale,
-    ) -> Panel {
-        let mut panel = self.panel(position, title, kind, scale);
-        let values = steps.values.iter().enumerate();
-        for (n, value) in values.filter_map(|(n, value)| Some((n, value.filter(|v| *v > 0.0)?))) {
+    fn bars(mut self, axis: Axis, steps: &Steps) -> Self {
+        for (n, value) in steps.values.iter().enumerate() {
+            let Some(value) = value.filter(|value| *value > 0.0) else {
+                continue;
+            };
             let from = steps.begin_s + n as f64 * steps.step_s;
-            let (x, until) = (self.x(from), self.x(from + steps.step_s));
-            let (width, height) = ((until - x).max(1.0), (scale.share(value) * PLOT).max(1.0));
-            let bottom = panel.bottom;
-            panel.path += &format!("M{x:.1} {bottom:.1}v-{height:.1}h{width:.1}v{height:.1}z");
+            let (x, until) = (axis.x(from), axis.x(from + steps.step_s));
+            let bottom = self.bottom;
+            let (width, height) = ((until - x).max(1.0), (bottom - self.y(value)).max(1.0));
+            self.path += &format!("M{x:.1} {bottom:.1}v-{height:.1}h{width:.1}v{height:.1}z");
         }
-        panel
+        self
     }
 }
 
@@ -336,9 +336,9 @@ mod tests {
         let steps = Steps {
             begin_s: 0.0,
             step_s: 1.0,
-            values: &[Some(1.0), Some(2.0), None, Some(1.0)],
+            values: vec![Some(1.0), Some(2.0), None, Some(1.0)],
         };
-        let panel = AXIS.line(0, String::new(), "users", &steps, Scale::Linear(2.0));
+        let panel = Panel::new(0, String::new(), "users", steps.linear()).line(AXIS, &steps);
         let pens: String = panel
             .path
             .chars()
@@ -359,9 +359,9 @@ mod tests {
         let steps = Steps {
             begin_s: 0.0,
             step_s: 1.0,
-            values: &[Some(1.0), Some(0.0)],
+            values: vec![Some(1.0), Some(0.0)],
         };
-        let panel = AXIS.bars(0, String::new(), "errors", &steps, Scale::Linear(1e6));
+        let panel = Panel::new(0, String::new(), "errors", Scale::Linear(1e6)).bars(AXIS, &steps);
         assert_eq!(panel.path.matches('M').count(), 1);
         assert!(panel.path.contains("v-1.0"));
     }

@@ -60,7 +60,11 @@ pub async fn conduct(
 ) -> Result<Ended, RunError> {
     heal(docker, order.home, false, say).await?;
     let (folder, _holder) = RunFolder::create(order.home)?;
-    say(Progress::Line(format!("run {} in {}", folder.id(), folder.path().display())));
+    say(Progress::Line(format!(
+        "run {} in {}",
+        folder.id(),
+        folder.path().display()
+    )));
     folder.write("drill.toml", order.drill_text.as_bytes())?;
     let bill = bill(order.root, &order.drill.topology)?;
     let outcome = staged(order, docker, &folder, bill, say, interrupted).await;
@@ -96,7 +100,9 @@ async fn staged(
     let (clock, zero_unix_ns) = Clock::start();
     let (recorder, writer) = Recorder::start(clock, &folder.timeline())?;
     let header = header(order.drill, docker, folder, bill);
-    recorder.record_at(Offset(0), Event::Started(Box::new(header))).await;
+    recorder
+        .record_at(Offset(0), Event::Started(Box::new(header)))
+        .await;
     say(Progress::Phase("drill"));
     let stage = Stage {
         docker,
@@ -160,7 +166,12 @@ impl Stage<'_> {
     async fn drill(&self, drill: &Drill, recorder: &Recorder) -> Result<(), RunError> {
         let project = self.folder.project();
         let platform = self.platform;
-        record_engine(self.docker.clone(), project.clone(), self.zero_unix_ns, recorder.clone());
+        record_engine(
+            self.docker.clone(),
+            project.clone(),
+            self.zero_unix_ns,
+            recorder.clone(),
+        );
         let watched = (platform.observer, &platform.watch_list);
         let lookout = look(watched.0, watched.1, Some(recorder.clone())).await?;
         let load = self.load(drill, recorder).await?;
@@ -178,7 +189,9 @@ impl Stage<'_> {
         };
         let playing = async {
             cast.play(drill).await?;
-            (self.say)(Progress::Line("episodes done; the curve is walked to its end".into()));
+            (self.say)(Progress::Line(
+                "episodes done; the curve is walked to its end".into(),
+            ));
             tokio::select! {
                 () = ended.cancelled() => {}
                 () = self.interrupted.cancelled() => {}

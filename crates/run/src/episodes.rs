@@ -78,16 +78,22 @@ impl Cast<'_> {
             let reason = "the load ended before its turn; a lower --speed gives it time";
             return Ok(Err(Failed(reason.into())));
         }
-        self.recorder.record(Event::EpisodeStarted { episode: number }).await;
+        self.recorder
+            .record(Event::EpisodeStarted { episode: number })
+            .await;
         let affliction = match self.break_it(drill, number, episode).await {
             Ok(affliction) => affliction,
             Err(failed) => return Ok(Err(failed)),
         };
         let proof = self.prove(number, &affliction).await;
         self.wait(episode.hold).await;
-        self.recorder.record(Event::HealRequested { episode: number }).await;
+        self.recorder
+            .record(Event::HealRequested { episode: number })
+            .await;
         affliction.heal(self.docker).await?;
-        self.recorder.record(Event::Healed { episode: number }).await;
+        self.recorder
+            .record(Event::Healed { episode: number })
+            .await;
         (self.say)(Progress::Line("  healed, waiting for full health".into()));
         if self.interrupted.is_cancelled() {
             return Ok(Ok(()));
@@ -117,14 +123,24 @@ impl Cast<'_> {
         let event = Event::FaultRequested {
             episode: number,
             members: names.clone(),
-            roles: roles.iter().filter(|(_, by)| plays(by)).map(|(role, _)| *role).collect(),
+            roles: roles
+                .iter()
+                .filter(|(_, by)| plays(by))
+                .map(|(role, _)| *role)
+                .collect(),
         };
         self.recorder.record(event).await;
         let affliction = chaos::apply(self.docker, self.ledger, &episode.fault, &members)
             .await
             .map_err(failed)?;
-        self.recorder.record(Event::FaultApplied { episode: number }).await;
-        (self.say)(Progress::Line(format!("  {} {}", episode.fault, names.join(", "))));
+        self.recorder
+            .record(Event::FaultApplied { episode: number })
+            .await;
+        (self.say)(Progress::Line(format!(
+            "  {} {}",
+            episode.fault,
+            names.join(", ")
+        )));
         Ok(affliction)
     }
 
@@ -157,7 +173,9 @@ impl Cast<'_> {
         let event = Event::EpisodeEnded { episode: number };
         self.recorder.record_at(back, event).await;
         let seconds = back.since(healed).as_secs_f64();
-        (self.say)(Progress::Line(format!("  full health {seconds:.1} s after healing")));
+        (self.say)(Progress::Line(format!(
+            "  full health {seconds:.1} s after healing"
+        )));
     }
 
     async fn until_healthy(&mut self, settle: Duration, within: Duration) -> Result<(), Failed> {

@@ -29,7 +29,12 @@ pub async fn heal(
     all: bool,
     say: Say<'_>,
 ) -> Result<Vec<HealedRun>, RunError> {
-    let mut standing: Vec<String> = docker.projects().await?.into_iter().map(|p| p.name).collect();
+    let mut standing: Vec<String> = docker
+        .projects()
+        .await?
+        .into_iter()
+        .map(|p| p.name)
+        .collect();
     let mut healed = Vec::new();
     for folder in RunFolder::all(home) {
         let project = folder.project();
@@ -57,7 +62,9 @@ pub async fn heal(
             stage::lower(docker, &project).await?;
             say(Progress::Line(format!("put down {project}")));
         } else {
-            let line = format!("{project} was raised elsewhere and is left alone; `gameday heal --all` puts it down");
+            let line = format!(
+                "{project} was raised elsewhere and is left alone; `gameday heal --all` puts it down"
+            );
             say(Progress::Line(line));
         }
     }
@@ -66,8 +73,15 @@ pub async fn heal(
             [] => "no fault left".to_owned(),
             faults => faults.join(", "),
         };
-        let down = if run.lowered { "; topology put down" } else { "" };
-        say(Progress::Line(format!("healed run {}: {faults}{down}", run.run)));
+        let down = if run.lowered {
+            "; topology put down"
+        } else {
+            ""
+        };
+        say(Progress::Line(format!(
+            "healed run {}: {faults}{down}",
+            run.run
+        )));
     }
     Ok(healed)
 }

@@ -33,7 +33,9 @@ impl Load {
         recorder: Recorder,
     ) -> Result<Self, RunError> {
         let stream = loadgen::drive(generator, &plan).await.map_err(failed)?;
-        recorder.record_at(timeline::Offset(plan.begin_ns), Event::LoadStarted).await;
+        recorder
+            .record_at(timeline::Offset(plan.begin_ns), Event::LoadStarted)
+            .await;
         let file = File::create(&path).await.map_err(RunError::file(&path))?;
         let (tell, now) = watch::channel(LoadNow::default());
         let ended = CancellationToken::new();
@@ -45,9 +47,13 @@ impl Load {
             let mut tally = Tally::new(Arc::new(plan));
             while let Some(bytes) = stream.next().await {
                 let bytes = bytes.map_err(failed)?;
-                file.write_all(&bytes).await.map_err(RunError::file(&path))?;
+                file.write_all(&bytes)
+                    .await
+                    .map_err(RunError::file(&path))?;
                 tally.take(&bytes);
-                tell.send_if_modified(|now| tally.refresh(now, recorder.clock().now().as_duration()));
+                tell.send_if_modified(|now| {
+                    tally.refresh(now, recorder.clock().now().as_duration())
+                });
             }
             file.flush().await.map_err(RunError::file(&path))?;
             let arrivals = tally.arrivals;
@@ -110,7 +116,11 @@ impl Tally {
         let records = [HEADER.as_slice(), &self.partial[..whole]].concat();
         self.partial.drain(..whole);
         // Anything unreadable is the judge's business; here it only ends the counting of this chunk.
-        for arrival in Arrivals::open(records.as_slice()).into_iter().flatten().flatten() {
+        for arrival in Arrivals::open(records.as_slice())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             self.arrivals += 1;
             self.bad += u64::from(arrival.outcome != Outcome::Ok);
         }
@@ -129,7 +139,8 @@ impl Tally {
             elapsed: elapsed.min(total),
             total,
             users: self.plan.traffic.users_at(elapsed.min(total)),
-            requests_per_second: u32::try_from((self.arrivals - before) / passed).unwrap_or(u32::MAX),
+            requests_per_second: u32::try_from((self.arrivals - before) / passed)
+                .unwrap_or(u32::MAX),
             bad: self.bad,
             arrivals: self.arrivals,
         };

@@ -72,7 +72,12 @@ async fn note(seen: &watch::Sender<Seen>, recorder: Option<&Recorder>, sighting:
 }
 
 /// Records what the engine says about the project's containers, until the recorder's run ends.
-pub(crate) fn record_engine(docker: Docker, project: String, zero_unix_ns: u64, recorder: Recorder) {
+pub(crate) fn record_engine(
+    docker: Docker,
+    project: String,
+    zero_unix_ns: u64,
+    recorder: Recorder,
+) {
     tokio::spawn(async move {
         let mut events = pin!(docker.events(&project));
         while let Some(event) = events.next().await {
@@ -100,7 +105,11 @@ pub(crate) struct Unhealthy(pub(crate) Vec<(String, String)>);
 
 impl std::fmt::Display for Unhealthy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts: Vec<_> = self.0.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        let parts: Vec<_> = self
+            .0
+            .iter()
+            .map(|(name, why)| format!("{name}: {why}"))
+            .collect();
         f.write_str(&parts.join("; "))
     }
 }

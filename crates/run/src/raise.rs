@@ -160,7 +160,10 @@ impl Platform {
                 let waiting = shown.borrow_and_update().board.unhealthy();
                 let healthy = total - waiting.len();
                 let names: Vec<_> = waiting.iter().map(|(name, _)| name.as_str()).collect();
-                let line = format!("{healthy} of {total} healthy; waiting for {}", names.join(" "));
+                let line = format!(
+                    "{healthy} of {total} healthy; waiting for {}",
+                    names.join(" ")
+                );
                 say(Progress::Status(line));
             }
         };
@@ -186,7 +189,10 @@ impl Platform {
                 let member = self.raised.members.iter().find(|m| m.service == name);
                 let Some(member) = member else { continue };
                 if let Ok(State::Stopped { exit_code, .. }) = docker.state(&member.id).await {
-                    dead.push((name, format!("its container ended with exit code {exit_code}")));
+                    dead.push((
+                        name,
+                        format!("its container ended with exit code {exit_code}"),
+                    ));
                 }
             }
             if !dead.is_empty() {
@@ -216,7 +222,9 @@ impl Platform {
     pub(crate) fn addresses(&self, component: Component, network: &str) -> Vec<Ipv4Addr> {
         let of = |member: &&Member| member.component == component.name();
         let members = self.raised.members.iter().filter(of);
-        members.filter_map(|m| m.addresses.get(network).copied()).collect()
+        members
+            .filter_map(|m| m.addresses.get(network).copied())
+            .collect()
     }
 }
 
@@ -224,7 +232,9 @@ impl Platform {
 fn watch_list(raised: &Raised) -> WatchList {
     let watched = |member: &Member| {
         let component = Component::from_name(&member.component)?;
-        let address = ["data", "app", "edge"].iter().find_map(|n| member.addresses.get(*n))?;
+        let address = ["data", "app", "edge"]
+            .iter()
+            .find_map(|n| member.addresses.get(*n))?;
         (component != Component::Instrument).then(|| Watched {
             name: member.service.clone(),
             component,

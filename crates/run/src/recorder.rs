@@ -33,7 +33,12 @@ impl Recorder {
         let file = File::create(path).map_err(RunError::file(path))?;
         let (entries, incoming) = mpsc::channel::<Entry>(WAITING);
         let closed = CancellationToken::new();
-        let writing = write_all(BufWriter::new(file), incoming, closed.clone(), path.to_owned());
+        let writing = write_all(
+            BufWriter::new(file),
+            incoming,
+            closed.clone(),
+            path.to_owned(),
+        );
         // A thread of its own: a slow disk must not hold up the loops.
         let writer = tokio::task::spawn_blocking(move || Handle::current().block_on(writing));
         let recorder = Self {

@@ -17,7 +17,10 @@ pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
     let file = File::open(&path).map_err(RunError::file(&path))?;
     let entries = read_entries(BufReader::new(file))?;
     let judgement = match File::open(folder.arrivals()) {
-        Ok(file) => judge::judge(&entries, Arrivals::open(BufReader::with_capacity(1 << 20, file))?)?,
+        Ok(file) => judge::judge(
+            &entries,
+            Arrivals::open(BufReader::with_capacity(1 << 20, file))?,
+        )?,
         // No load was recorded: the judge says what is missing.
         Err(_) => judge::judge(&entries, Arrivals::open(HEADER.as_slice())?)?,
     };

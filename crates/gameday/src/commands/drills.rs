@@ -12,7 +12,10 @@ pub(crate) fn list(place: &Place) -> anyhow::Result<Exit> {
             Err(error) => println!("  {name:26} not valid: {error}"),
         }
     }
-    println!("topologies: {}", stage::topologies(&place.compose()).join(", "));
+    println!(
+        "topologies: {}",
+        stage::topologies(&place.compose()).join(", ")
+    );
     println!("faults: kill, stop, restart, pause");
     Ok(Exit::Held)
 }
@@ -25,11 +28,17 @@ pub(crate) fn check(place: &Place, name: &str) -> anyhow::Result<Exit> {
 
 pub(crate) fn explain(place: &Place, name: &str) -> anyhow::Result<Exit> {
     let (drill, _) = place.drill(name)?;
-    println!("{}\n\n{}\n\nLesson: {}\n", drill.name, drill.about, drill.lesson);
+    println!(
+        "{}\n\n{}\n\nLesson: {}\n",
+        drill.name, drill.about, drill.lesson
+    );
     println!("{}\n", outline(&drill));
     for episode in &drill.episodes {
         let hold = episode.hold.as_secs();
-        println!("  {:18} {} {} for {hold} s", episode.name, episode.fault, episode.target);
+        println!(
+            "  {:18} {} {} for {hold} s",
+            episode.name, episode.fault, episode.target
+        );
     }
     Ok(Exit::Held)
 }

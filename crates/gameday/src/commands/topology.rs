@@ -19,14 +19,26 @@ pub(crate) async fn up(
     let known = stage::topologies(&place.compose());
     if !known.contains(&args.topology) {
         let known = known.join(", ");
-        return Err(Usage(format!("no topology {:?}; there are: {known}", args.topology)).into());
+        return Err(Usage(format!(
+            "no topology {:?}; there are: {known}",
+            args.topology
+        ))
+        .into());
     }
     let screen = Screen::default();
     let say = |progress| screen.say(progress);
     super::doctor::prepare(place, args.provision, &say).await?;
     let docker = Docker::connect().await?;
     let (folder, _holder) = RunFolder::create(&place.home())?;
-    let raised = run::raise(&docker, &place.root, &folder, &args.topology, &say, interrupted).await;
+    let raised = run::raise(
+        &docker,
+        &place.root,
+        &folder,
+        &args.topology,
+        &say,
+        interrupted,
+    )
+    .await;
     match raised {
         Ok(platform) => {
             // Kept only now: what fails to come up is put down, also by a later heal.
@@ -54,7 +66,10 @@ pub(crate) async fn down(place: &Place, run: Option<&str>, all: bool) -> anyhow:
     }
     if kept.is_empty() {
         let what = run.unwrap_or("anything");
-        return Err(Usage(format!("{what} was not raised by hand; see `gameday status`")).into());
+        return Err(Usage(format!(
+            "{what} was not raised by hand; see `gameday status`"
+        ))
+        .into());
     }
     for folder in kept {
         folder.release();

@@ -1,7 +1,7 @@
 //! The traffic as users, as the generator and as each component counted it; the bill; and how to repeat it.
 
 use drill::Component;
-use judge::{CounterFigures, Judgement, Kind, Percentiles};
+use judge::{CounterFigures, Judgement, Kind, LoadFigures, Percentiles};
 
 use crate::{
     document::{
@@ -14,20 +14,6 @@ use crate::{
 /// Users and requests, each class with its latency, and how late the generator was.
 pub(crate) fn load(judgement: &Judgement) -> Section {
     let load = &judgement.load;
-    let intro = format!(
-        "{} to {} users by the curve, {} seen within one period; {:.1} requests/s at the peak, {:.1} in \
-         the mean; {} requests in {:.0} s. The {:.0} h curve was walked {:.0} times faster; users and \
-         outages keep their real pace.",
-        count(load.baseline_users.into()),
-        count(load.peak_users.into()),
-        count(load.users_seen.into()),
-        load.peak_requests_per_s,
-        load.mean_requests_per_s,
-        count(load.arrivals),
-        load.seconds,
-        load.scenario_hours,
-        load.speed,
-    );
     let mut table = Table::new(&[
         ("class", Left),
         ("requests", Right),
@@ -81,8 +67,25 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
     let note =
         "latency in ms from the due time over all requests; a failed one is slower than any answer";
     let mut section = table.under("load", note);
-    section.intro = intro;
+    section.intro = users_and_rates(load);
     section
+}
+
+fn users_and_rates(load: &LoadFigures) -> String {
+    format!(
+        "{} to {} users by the curve, {} seen within one period; {:.1} requests/s at the peak, {:.1} in \
+         the mean; {} requests in {:.0} s. The {:.0} h curve was walked {:.0} times faster; users and \
+         outages keep their real pace.",
+        count(load.baseline_users.into()),
+        count(load.peak_users.into()),
+        count(load.users_seen.into()),
+        load.peak_requests_per_s,
+        load.mean_requests_per_s,
+        count(load.arrivals),
+        load.seconds,
+        load.scenario_hours,
+        load.speed,
+    )
 }
 
 fn percentiles(of: &Percentiles) -> [Cell; 5] {
