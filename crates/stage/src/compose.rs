@@ -4,8 +4,9 @@ use std::{path::Path, time::Duration};
 
 use crate::{Images, Password, StageError, Subnets, program::Program};
 
-/// How many containers are started at the same time. More only makes each of them slower on two cores.
-const AT_ONCE: &str = "6";
+/// More than a topology has services: docker-compose 1.29 takes a slot for each service and another for its
+/// container, and waits for ever when the first kind has used up all.
+const AT_ONCE: &str = "256";
 
 /// Longest time for all containers of a topology to start.
 const UP_WITHIN: Duration = Duration::from_secs(600);
