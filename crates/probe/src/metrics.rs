@@ -32,15 +32,16 @@ pub(crate) const fn only(
     }
 }
 
-/// Sums the wanted samples. A counter without samples is left out.
+/// Sums the wanted samples. A counter without samples reads 0: a metric with labels shows none before it first
+/// counts, and the increase is taken from the first reading.
 pub(crate) fn read(wanted: &[Wanted], text: &str) -> Vec<Reading> {
     let samples: Vec<_> = text.lines().filter_map(sample).collect();
     let sum = |wanted: &Wanted| {
-        let values = samples.iter().filter(|sample| sample.is(wanted));
-        let sum = values.map(|sample| sample.value).reduce(|a, b| a + b)?;
-        Some((wanted.counter.into(), sum))
+        let counted = samples.iter().filter(|sample| sample.is(wanted));
+        let sum = counted.fold(0.0, |sum, sample| sum + sample.value);
+        (wanted.counter.into(), sum)
     };
-    wanted.iter().filter_map(sum).collect()
+    wanted.iter().map(sum).collect()
 }
 
 struct Sample<'a> {
@@ -107,10 +108,11 @@ up 1
             only("reads_primary", "reads_total", "from", &["primary"]),
             all("up_now", "up"),
         ];
-        let expected: [Reading; 4] = [
+        let expected: [Reading; 5] = [
             ("reads".into(), 34.0),
             ("reads_redis".into(), 30.0),
             ("reads_here".into(), 34.0),
+            ("reads_primary".into(), 0.0),
             ("up_now".into(), 1.0),
         ];
         assert_eq!(read(&wanted, TEXT), expected);
@@ -119,7 +121,8 @@ up 1
     #[test]
     fn what_is_not_a_sample_counts_nothing() {
         for text in ["", "# up 1", "up", "up x", "up{a=\"b\" 1"] {
-            assert!(read(&[all("up", "up")], text).is_empty(), "{text:?}");
+            let nothing = [Reading::from(("up".into(), 0.0))];
+            assert_eq!(read(&[all("up", "up")], text), nothing, "{text:?}");
         }
     }
 }
