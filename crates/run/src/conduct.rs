@@ -67,7 +67,8 @@ pub async fn conduct(
     )));
     folder.write("drill.toml", order.drill_text.as_bytes())?;
     let bill = bill(order.root, &order.drill.topology)?;
-    let outcome = staged(order, docker, &folder, bill, say, interrupted).await;
+    // Boxed: the whole drill lives in this future.
+    let outcome = Box::pin(staged(order, docker, &folder, bill, say, interrupted)).await;
     say(Progress::Phase("down"));
     let clock = Clock::start().0;
     let members = engine::Inspect::members(docker, &folder.project()).await?;
