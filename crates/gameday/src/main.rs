@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     show::start_log(args.verbose);
     let interrupted = CancellationToken::new();
     tokio::spawn(interrupt(interrupted.clone()));
-    let exit = match dispatch(args, &interrupted).await {
+    let exit = match Box::pin(dispatch(args, &interrupted)).await {
         Ok(exit) => exit,
         Err(error) => exit::explain(&error),
     };
