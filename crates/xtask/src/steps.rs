@@ -28,16 +28,9 @@ pub(crate) fn lints() -> anyhow::Result<()> {
 
 /// Licences, sources, and who may depend on what.
 pub(crate) fn bans() -> anyhow::Result<()> {
-    let deny = cargo_deny()?;
-    let check = [
-        "check",
-        "--config",
-        ".cargo/deny.toml",
-        "bans",
-        "licenses",
-        "sources",
-    ];
-    run("bans", Command::new(deny).args(check))
+    // It finds `.cargo/deny.toml` by itself, and where its option for that stands differs between versions.
+    let check = ["check", "bans", "licenses", "sources"];
+    run("bans", Command::new(cargo_deny()?).args(check))
 }
 
 /// The machine can run drills; with `provision`, it is made able to.
