@@ -23,7 +23,7 @@ pub fn gameday() -> PathBuf {
     static BUILT: std::sync::Once = std::sync::Once::new();
     BUILT.call_once(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let build = ["build", "--release", "--package", "gameday"];
+        let build = ["build", "--release", "--bin", "gameday"];
         let status = Command::new(cargo).args(build).current_dir(root()).status();
         assert!(
             status.expect("cargo starts").success(),

@@ -1,6 +1,8 @@
 #!/bin/sh
 # One HTTP request on stdin, one answer on stdout: `/metrics` for Prometheus, anything else is varnishstat's JSON.
 read -r _method path _version
+# Closing before the headers are read would reset the connection.
+while read -r header && [ "${#header}" -gt 1 ]; do :; done
 varnish=/run/varnish-work
 
 case $path in

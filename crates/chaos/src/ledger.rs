@@ -130,6 +130,11 @@ impl UndoLedger {
         &self.project
     }
 
+    /// The folder of the undo files.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// A path for the undo of one more fault.
     pub(crate) fn next_path(&self, fault: &str) -> PathBuf {
         let sequence = self.next.fetch_add(1, Ordering::Relaxed);

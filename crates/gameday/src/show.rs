@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Seconds of load between two status lines where the output is no terminal.
 const QUIET_EVERY_S: u64 = 10;
+/// Widest status line: a longer one would wrap, and could not be replaced.
+const WIDTH: usize = 110;
 
 /// Starts the log on standard error. It is for our own troubles; progress does not pass through it.
 pub(crate) fn start_log(verbose: bool) {
@@ -33,6 +35,14 @@ pub(crate) fn interrupted(again: bool) {
     }
 }
 
+/// Prints a verdict with its figures, in colour where somebody looks at it.
+pub(crate) fn judgement(judgement: &judge::Judgement) {
+    let style = report::Style {
+        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    println!("{}", report::styled_text(judgement, style));
+}
+
 /// Shows progress on standard error.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
@@ -41,8 +51,10 @@ pub(crate) struct Screen {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The status line now on the terminal.
+    /// The status line shown last; empty once a lasting line has followed it.
     status: String,
+    /// In which of the [`QUIET_EVERY_S`] the load was shown last.
+    load_shown: Option<u64>,
     phases: Vec<(&'static str, Duration)>,
 }
 
@@ -61,8 +73,9 @@ impl Screen {
             Progress::Line(line) => state.keep(&line),
             Progress::Status(line) => state.replace(line),
             Progress::Load(load) => {
-                let rarely = !load.elapsed.as_secs().is_multiple_of(QUIET_EVERY_S);
-                if std::io::stderr().is_terminal() || !rarely {
+                let part = Some(load.elapsed.as_secs() / QUIET_EVERY_S);
+                if std::io::stderr().is_terminal() || state.load_shown != part {
+                    state.load_shown = part;
                     state.replace(load_line(&load));
                 }
             }
@@ -84,24 +97,27 @@ impl State {
     fn keep(&mut self, line: &str) {
         let mut err = std::io::stderr().lock();
         // A closed terminal must not end a run that has faults to heal.
-        let _ = match self.status.is_empty() {
-            true => writeln!(err, "{line}"),
-            false => writeln!(err, "\r\x1b[K{line}"),
+        let _ = match err.is_terminal() && !self.status.is_empty() {
+            true => writeln!(err, "\r\x1b[K{line}"),
+            false => writeln!(err, "{line}"),
         };
         self.status.clear();
     }
 
     /// Replaces the status line; where there is no terminal, prints it if it is new.
     fn replace(&mut self, line: String) {
-        let mut err = std::io::stderr().lock();
-        if err.is_terminal() {
-            let short: String = line.chars().take(110).collect();
-            let _ = write!(err, "\r\x1b[K{short}");
-            let _ = err.flush();
-            self.status = line;
-        } else {
-            let _ = writeln!(err, "{line}");
+        if line == self.status {
+            return;
         }
+        let mut err = std::io::stderr().lock();
+        let _ = match err.is_terminal() {
+            true => {
+                let short: String = line.chars().take(WIDTH).collect();
+                write!(err, "\r\x1b[K{short}").and_then(|()| err.flush())
+            }
+            false => writeln!(err, "{line}"),
+        };
+        self.status = line;
     }
 }
 

@@ -71,8 +71,10 @@ pub async fn conduct(
     let outcome = Box::pin(staged(order, docker, &folder, bill, say, interrupted)).await;
     say(Progress::Phase("down"));
     let clock = Clock::start().0;
-    let members = engine::Inspect::members(docker, &folder.project()).await?;
-    stage::save_logs(docker, &members, &folder.logs()).await;
+    // Logs are a kindness; nothing may keep the topology from being put down.
+    if let Ok(members) = engine::Inspect::members(docker, &folder.project()).await {
+        stage::save_logs(docker, &members, &folder.logs()).await;
+    }
     stage::lower(docker, &folder.project()).await?;
     say(Progress::PhaseEnded("down", clock.now().as_duration()));
     outcome?;
@@ -190,9 +192,10 @@ impl Stage<'_> {
         };
         let playing = async {
             cast.play(drill).await?;
-            (self.say)(Progress::Line(
-                "episodes done; the curve is walked to its end".into(),
-            ));
+            if !self.interrupted.is_cancelled() {
+                let line = "episodes done; the curve is walked to its end";
+                (self.say)(Progress::Line(line.into()));
+            }
             tokio::select! {
                 () = ended.cancelled() => {}
                 () = self.interrupted.cancelled() => {}

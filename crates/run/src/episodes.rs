@@ -51,7 +51,11 @@ impl Cast<'_> {
                 episode.fault,
                 episode.target
             )));
-            if let Err(Failed(reason)) = self.episode(drill, number, episode).await? {
+            let played = self.episode(drill, number, episode).await?;
+            if self.interrupted.is_cancelled() {
+                return Ok(());
+            }
+            if let Err(Failed(reason)) = played {
                 (self.say)(Progress::Line(format!("  not proven: {reason}")));
                 let event = Event::EpisodeFailed {
                     episode: number,
@@ -83,7 +87,11 @@ impl Cast<'_> {
             .await;
         let affliction = match self.break_it(drill, number, episode).await {
             Ok(affliction) => affliction,
-            Err(failed) => return Ok(Err(failed)),
+            Err(failed) => {
+                // Some of the members may have been hit before the engine refused.
+                chaos::heal_left(self.docker, self.ledger.dir()).await?;
+                return Ok(Err(failed));
+            }
         };
         let proof = self.prove(number, &affliction).await;
         self.wait(episode.hold).await;

@@ -1,4 +1,5 @@
-//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `undo/`, `logs/`, `verdict.json`, `report.txt`.
+//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `undo/`, `logs/`, `verdict.json`,
+//! `report.txt`, `report.html`.
 
 use std::{
     fs::{self, File},
@@ -152,6 +153,11 @@ impl RunFolder {
     /// The timeline.
     pub fn timeline(&self) -> PathBuf {
         self.path.join("timeline.jsonl")
+    }
+
+    /// The report for a browser.
+    pub fn page(&self) -> PathBuf {
+        self.path.join("report.html")
     }
 
     /// The arrivals.

@@ -1,6 +1,6 @@
 //! Healing what dead runs left behind.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use engine::{Docker, Sweep};
 
@@ -19,23 +19,19 @@ pub struct HealedRun {
 
 /// Undoes the faults of every run under `home` whose process is gone, and puts their topologies down,
 /// except those raised by hand. A run that is alive is not touched. With `all`, projects of ours that no
-/// folder under `home` knows are put down as well.
+/// folder under `home` knows are put down as well. Goes on with the other runs when one can't be healed.
 ///
 /// # Errors
-/// When the engine does not answer or something can't be undone.
+/// When the engine does not answer, or the first thing that could not be undone, after all else was.
 pub async fn heal(
     docker: &Docker,
     home: &Path,
     all: bool,
     say: Say<'_>,
 ) -> Result<Vec<HealedRun>, RunError> {
-    let mut standing: Vec<String> = docker
-        .projects()
-        .await?
-        .into_iter()
-        .map(|p| p.name)
-        .collect();
-    let mut healed = Vec::new();
+    let projects = docker.projects().await?.into_iter();
+    let mut standing: Vec<String> = projects.map(|project| project.name).collect();
+    let (mut healed, mut problem) = (Vec::new(), None);
     for folder in RunFolder::all(home) {
         let project = folder.project();
         let is_up = standing.contains(&project);
@@ -44,17 +40,16 @@ pub async fn heal(
         let Some(_holder) = folder.adopt() else {
             continue;
         };
-        let faults = chaos::heal_left(docker, &folder.undo()).await?;
-        let lowered = is_up && folder.kept().is_none();
-        if lowered {
-            stage::lower(docker, &project).await?;
-        }
-        if lowered || !faults.is_empty() {
-            healed.push(HealedRun {
-                run: folder.id().to_owned(),
-                faults,
-                lowered,
-            });
+        match heal_run(docker, &folder, is_up).await {
+            Ok(Some(run)) => {
+                say(Progress::Line(run.to_string()));
+                healed.push(run);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                say(Progress::Line(format!("run {}: {error}", folder.id())));
+                problem.get_or_insert(error);
+            }
         }
     }
     for project in standing {
@@ -68,20 +63,42 @@ pub async fn heal(
             say(Progress::Line(line));
         }
     }
-    for run in &healed {
-        let faults = match run.faults.as_slice() {
+    problem.map_or(Ok(healed), Err)
+}
+
+/// Heals one dead run; none when there was nothing to do.
+async fn heal_run(
+    docker: &Docker,
+    folder: &RunFolder,
+    is_up: bool,
+) -> Result<Option<HealedRun>, RunError> {
+    let lowered = is_up && folder.kept().is_none();
+    let mut faults = chaos::heal_left(docker, &folder.undo()).await;
+    if lowered {
+        stage::lower(docker, &folder.project()).await?;
+        if faults.is_err() {
+            // What could not be brought back is gone now, and that settles its undo.
+            faults = chaos::heal_left(docker, &folder.undo()).await;
+        }
+    }
+    let faults = faults?;
+    Ok((lowered || !faults.is_empty()).then(|| HealedRun {
+        run: folder.id().to_owned(),
+        faults,
+        lowered,
+    }))
+}
+
+impl fmt::Display for HealedRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults = match self.faults.as_slice() {
             [] => "no fault left".to_owned(),
             faults => faults.join(", "),
         };
-        let down = if run.lowered {
-            "; topology put down"
-        } else {
-            ""
+        let down = match self.lowered {
+            true => "; topology put down",
+            false => "",
         };
-        say(Progress::Line(format!(
-            "healed run {}: {faults}{down}",
-            run.run
-        )));
+        write!(f, "healed run {}: {faults}{down}", self.run)
     }
-    Ok(healed)
 }

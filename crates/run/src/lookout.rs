@@ -71,7 +71,8 @@ async fn note(seen: &watch::Sender<Seen>, recorder: Option<&Recorder>, sighting:
     }
 }
 
-/// Records what the engine says about the project's containers, until the recorder's run ends.
+/// Records what the engine says about the project's containers, until the recorder's run ends. When the
+/// engine hangs up before that, the gap is recorded.
 pub(crate) fn record_engine(
     docker: Docker,
     project: String,
@@ -91,7 +92,8 @@ pub(crate) fn record_engine(
                     recorder.record_at(at, event).await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the engine's events are no longer recorded");
+                    let reason = format!("the engine's events: {error}");
+                    recorder.record(Event::ObserverLost { reason }).await;
                     return;
                 }
             }

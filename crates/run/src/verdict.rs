@@ -7,7 +7,7 @@ use timeline::{Arrivals, HEADER, read_entries};
 
 use crate::{RunError, RunFolder};
 
-/// Judges a recorded run and writes `verdict.json` and `report.txt` beside the recording. The same
+/// Judges a recorded run and writes `verdict.json`, `report.txt` and `report.html` beside the recording. The same
 /// recording always gives the same bytes.
 ///
 /// # Errors
@@ -26,5 +26,6 @@ pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
     };
     folder.write("verdict.json", report::json(&judgement).as_bytes())?;
     folder.write("report.txt", report::text(&judgement).as_bytes())?;
+    folder.write("report.html", report::html(&judgement).as_bytes())?;
     Ok(judgement)
 }

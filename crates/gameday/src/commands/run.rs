@@ -8,7 +8,7 @@ use crate::{
     args::RunArgs,
     exit::{Exit, Usage},
     place::Place,
-    show::Screen,
+    show::{self, Screen},
 };
 
 pub(crate) async fn run(
@@ -33,8 +33,9 @@ pub(crate) async fn run(
         home: &home,
     };
     let ended = conduct(order, &docker, &say, interrupted).await?;
-    println!("{}", report::text(&ended.judgement));
+    show::judgement(&ended.judgement);
     eprintln!("phases: {}", screen.phases());
     eprintln!("record: {}", ended.folder.path().display());
+    eprintln!("report: {}", ended.folder.page().display());
     Ok(ended.judgement.verdict.into())
 }
