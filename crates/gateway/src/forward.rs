@@ -1,4 +1,4 @@
-//! Sending a request upstream, at most twice.
+//! Sending a request upstream, at most twice, and a second time only while there is a budget for it.
 //!
 //! Every request of the platform may be repeated: readings carry their id, thresholds are absolute values.
 
@@ -55,20 +55,25 @@ impl Gate {
             Method::PUT => self.request_timeout,
             _ => ANSWER_WITHIN,
         };
+        self.retries.earn();
         let connection = self.api.take(deadline).await;
         let connection = connection.map_err(|_| self.unreachable())?;
         let reused = connection.reused;
         let by = deadline.min(Instant::now() + patience);
-        match self.attempt(connection, &parts, &body, by).await {
+        let failure = match self.attempt(connection, &parts, &body, by).await {
             Ok((response, sender)) => return Ok(self.answer(response, sender)),
-            Err(Try::Closed) => self.failed("closed"),
+            Err(Try::Closed) => {
+                self.failed("closed");
+                Failure::Unreachable
+            }
             Err(Try::Silent) => {
                 self.failed("timeout");
                 self.api.clear();
-                if by >= deadline {
-                    return Err(Failure::Deadline);
-                }
+                Failure::Deadline
             }
+        };
+        if Instant::now() >= deadline || !self.retries.spend() {
+            return Err(failure);
         }
         tracing::debug!(reused, path = parts.uri.path(), "sent again");
         self.counters.retries.inc();

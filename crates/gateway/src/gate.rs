@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::body::Answer;
+use crate::budget::RetryBudget;
 use crate::forward::Failure;
 use crate::headers::{self, CLIENT_ID, REQUEST_ID, RequestIds};
 use crate::limiter::{Client, Limiter};
@@ -28,6 +29,7 @@ pub(crate) struct Gate {
     pub(crate) api: Pool,
     pub(crate) ws: HostPort,
     pub(crate) limiter: Limiter,
+    pub(crate) retries: RetryBudget,
     pub(crate) ids: RequestIds,
     pub(crate) counters: Counters,
     pub(crate) max_body_bytes: usize,

@@ -1,6 +1,7 @@
 //! The rate limiter in front of the platform: bounds what a client may send, passes the rest on.
 
 mod body;
+mod budget;
 pub mod config;
 mod forward;
 mod gate;
@@ -21,6 +22,7 @@ use service_kit::readiness::Readiness;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
+use budget::RetryBudget;
 use config::Config;
 use gate::Gate;
 use gcra::Gcra;
@@ -51,6 +53,7 @@ pub async fn serve(config: Config, process: Process, listener: TcpListener) -> R
         api: Pool::new(config.api),
         ws: config.ws,
         limiter: Limiter::new(gcra),
+        retries: RetryBudget::new(),
         ids: RequestIds::new(),
         counters: Counters::new(&process.metrics)?,
         max_body_bytes: config.max_body_bytes as usize,
