@@ -26,6 +26,9 @@ pub struct Config {
     pub read_deadline: Duration,
     /// For a synchronous write (`WRITE_DEADLINE`).
     pub write_deadline: Duration,
+    /// How long after its acknowledgement a reading is made durable (`WRITE_BEHIND`). Anything but zero loses
+    /// acknowledged readings when an instance dies: for drills that show it.
+    pub write_behind: Duration,
 }
 
 impl Configured for Config {
@@ -37,6 +40,7 @@ impl Configured for Config {
         let amqp = AmqpSettings::read(&mut env);
         let read_deadline = env.or("READ_DEADLINE", READ_DEADLINE);
         let write_deadline = env.or("WRITE_DEADLINE", WRITE_DEADLINE);
+        let write_behind = env.or("WRITE_BEHIND", Duration::ZERO);
         env.finish(|| {
             Some(Self {
                 common: common?,
@@ -45,6 +49,7 @@ impl Configured for Config {
                 amqp: amqp?,
                 read_deadline: read_deadline?,
                 write_deadline: write_deadline?,
+                write_behind: write_behind?,
             })
         })
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use service_kit::postgres::{PostgresError, within};
 use service_kit::respond::{self, Plain};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::{Accepted, Reading};
@@ -35,10 +35,44 @@ enum Path {
 
 impl Api {
     /// 202 when durable, 422 when wrong, 503 when neither path worked in time.
-    pub(crate) async fn post_vitals(&self, reading: Reading, began: Instant) -> Response<Plain> {
+    pub(crate) async fn post_vitals(
+        self: &Arc<Self>,
+        reading: Reading,
+        began: Instant,
+    ) -> Response<Plain> {
         if let Err(refusal) = validate::reading(&reading) {
             return refusal.into();
         }
+        let accepted = Accepted {
+            reading_id: reading.reading_id,
+        };
+        let kept = match self.write_behind {
+            Duration::ZERO => self.make_durable(&reading, began).await,
+            delay => {
+                self.clone().keep_later(reading, delay);
+                true
+            }
+        };
+        match kept {
+            true => respond::json(StatusCode::ACCEPTED, &accepted),
+            false => {
+                self.counters.ingest.with_label_values(&["none"]).inc();
+                respond::problem(StatusCode::SERVICE_UNAVAILABLE, "reading could not be kept")
+            }
+        }
+    }
+
+    /// What a service must not do: keep a reading only after it was acknowledged. A drill switches it on, to see
+    /// that the loss is found.
+    fn keep_later(self: Arc<Self>, reading: Reading, delay: Duration) {
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            self.make_durable(&reading, Instant::now()).await;
+        });
+    }
+
+    /// Whether the reading can't be lost any more.
+    async fn make_durable(&self, reading: &Reading, began: Instant) -> bool {
         // While the queues fail, every reading would first wait for them in vain.
         let queue_first = self.queue_breaker().allows(began);
         let paths = match queue_first {
@@ -49,15 +83,11 @@ impl Api {
             .into_iter()
             .zip([FIRST_PATH_WITHIN, BOTH_PATHS_WITHIN])
         {
-            if self.keep(path, &reading, began + patience).await {
-                let accepted = Accepted {
-                    reading_id: reading.reading_id,
-                };
-                return respond::json(StatusCode::ACCEPTED, &accepted);
+            if self.keep(path, reading, began + patience).await {
+                return true;
             }
         }
-        self.counters.ingest.with_label_values(&["none"]).inc();
-        respond::problem(StatusCode::SERVICE_UNAVAILABLE, "reading could not be kept")
+        false
     }
 
     async fn keep(&self, path: Path, reading: &Reading, by: Instant) -> bool {

@@ -73,6 +73,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
         replica_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
         read_deadline: config.read_deadline,
         write_deadline: config.write_deadline,
+        write_behind: config.write_behind,
     });
     let handler = move |request, _| {
         let api = api.clone();

@@ -1,6 +1,6 @@
 //! From a request to an answer.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,6 +40,8 @@ pub(crate) struct Api {
     pub(crate) replica_breaker: Mutex<Breaker>,
     pub(crate) read_deadline: Duration,
     pub(crate) write_deadline: Duration,
+    /// Zero but for drills that want to see a loss.
+    pub(crate) write_behind: Duration,
 }
 
 /// What the api counts beside requests.
@@ -81,7 +83,7 @@ impl Counters {
 
 impl Api {
     /// Answers one request and counts it.
-    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Response<Plain> {
+    pub(crate) async fn handle(self: &Arc<Self>, request: Request<Incoming>) -> Response<Plain> {
         let began = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let route = Route::of(&method, &path);
@@ -92,7 +94,7 @@ impl Api {
     }
 
     async fn route(
-        &self,
+        self: &Arc<Self>,
         route: Route<'_>,
         request: Request<Incoming>,
         began: Instant,

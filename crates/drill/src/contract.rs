@@ -77,6 +77,18 @@ pub struct Contract {
     /// Latency promises.
     #[serde(default)]
     pub latency: Vec<LatencyClause>,
+    /// Longest time from a fault to the last request that it costs.
+    #[serde(with = "humantime_serde", default)]
+    pub service_back_within: Option<Duration>,
+    /// Longest time from healing to full health; at most the pace's `recover_within`.
+    #[serde(with = "humantime_serde", default)]
+    pub redundancy_back_within: Option<Duration>,
+    /// Most acknowledged readings that may be missing or altered once everything has healed.
+    #[serde(default)]
+    pub lost_readings: Option<u64>,
+    /// Most readings that may be stored more than once.
+    #[serde(default)]
+    pub duplicate_readings: Option<u64>,
     /// Most that the topology may cost a month, in US dollars.
     #[serde(default)]
     pub monthly_usd: Option<f64>,
@@ -131,38 +143,28 @@ impl Contract {
 mod tests {
     use super::*;
 
+    fn scenario() -> Contract {
+        toml::from_str("availability_percent = 99.99").unwrap()
+    }
+
     #[test]
     fn budget_of_the_scenario_is_17_28_seconds() {
-        let contract = Contract {
-            availability_percent: 99.99,
-            window: Contract::default_window(),
-            classes: Contract::all_classes(),
-            latency: vec![],
-            monthly_usd: None,
-        };
-        assert!((contract.budget().as_secs_f64() - 17.28).abs() < 1e-6);
-        assert_eq!(contract.mistake(), None);
+        assert!((scenario().budget().as_secs_f64() - 17.28).abs() < 1e-6);
+        assert_eq!(scenario().mistake(), None);
     }
 
     #[test]
     fn numbers_out_of_range_are_mistakes() {
-        let good = Contract {
-            availability_percent: 99.0,
-            window: Contract::default_window(),
-            classes: Contract::all_classes(),
-            latency: vec![],
-            monthly_usd: None,
-        };
         for percent in [0.0, 100.0, f64::NAN] {
             let bad = Contract {
                 availability_percent: percent,
-                ..good.clone()
+                ..scenario()
             };
             assert!(bad.mistake().is_some(), "{percent}");
         }
         let bad = Contract {
             monthly_usd: Some(-1.0),
-            ..good
+            ..scenario()
         };
         assert!(bad.mistake().is_some());
     }

@@ -134,6 +134,16 @@ pub fn parse(
             format!("contract: {mistake}"),
         ));
     }
+    let waits = parsed.pace.recover_within;
+    let asks = parsed.contract.get_ref().redundancy_back_within;
+    if let Some(asks) = asks.filter(|asks| *asks > waits) {
+        return Err(fail(
+            parsed.contract.span().start,
+            format!(
+                "contract: redundancy_back_within {asks:?} is longer than the pace's recover_within {waits:?}"
+            ),
+        ));
+    }
     let mut seen = BTreeSet::new();
     let mut episodes = Vec::with_capacity(parsed.episode.len());
     for episode in parsed.episode {

@@ -9,6 +9,7 @@ mod fault;
 mod file;
 mod target;
 mod traffic;
+mod vitals;
 
 pub use contract::{Class, Contract, LatencyClause};
 pub use draw::{derive_seed, pick};
@@ -16,3 +17,4 @@ pub use fault::{Fault, Signal};
 pub use file::{Drill, DrillError, Episode, Pace, parse};
 pub use target::{Component, Role, Target};
 pub use traffic::{Traffic, TrafficError};
+pub use vitals::{reading, reading_id, slot_of};

@@ -82,6 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         run: "ten-million".into(),
         started_at: String::new(),
         drill,
+        zero_unix_ns: 0,
         project: String::new(),
         machine: BTreeMap::new(),
         bill: vec![],

@@ -1,10 +1,13 @@
 //! The clauses of the contract, each held against the worst class that the contract names.
 
+mod ledger;
+mod recovery;
+
 use drill::LatencyClause;
 
 use crate::{
     episodes::took_down,
-    figures::{ClassToll, EpisodeFigures},
+    figures::{ClassToll, EpisodeFigures, LedgerFigures},
     judgement::{Bill, Clause, Evidence, Finding, Measure, Unit, Verdict},
     latency::Held,
     slots::{BAD_SECOND_ABOVE_PERCENT, index},
@@ -19,6 +22,7 @@ pub(crate) fn findings(
     tally: &Tally,
     episodes: &[EpisodeFigures],
     bill: &Bill,
+    ledger: Option<&LedgerFigures>,
 ) -> Vec<Finding> {
     let contract = &story.header.drill.contract;
     let promised = contract
@@ -32,6 +36,8 @@ pub(crate) fn findings(
     ];
     let clauses = contract.latency.iter().enumerate();
     findings.extend(clauses.map(|(number, clause)| latency(story, tally, number, clause)));
+    findings.extend(recovery::findings(story, episodes));
+    findings.extend(self::ledger::findings(story, ledger));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));
     findings
 }

@@ -43,6 +43,13 @@ fn row(
         heal_s: at(chapter.heal_requested),
         end_s: at(chapter.ended),
         hold_s: since(chapter.applied, chapter.heal_requested),
+        applied_s: since(from, chapter.applied),
+        effect_s: since(from, chapter.effect),
+        detected_s: chapter
+            .detected
+            .iter()
+            .filter_map(|(component, at)| Some((*component, since(from, Some(*at))?)))
+            .collect(),
         first_bad_s: since(from, first_bad),
         last_bad_s: since(from, last_bad),
         noticed_s: since(from, chapter.noticed),

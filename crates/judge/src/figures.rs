@@ -91,6 +91,15 @@ pub struct EpisodeFigures {
     pub end_s: Option<f64>,
     /// From the fault's being applied to the request to heal it, in seconds.
     pub hold_s: Option<f64>,
+    /// From the request of the fault to the engine's word that it is applied, in seconds.
+    #[serde(default)]
+    pub applied_s: Option<f64>,
+    /// From the request of the fault to the engine's own event of its effect, in seconds.
+    #[serde(default)]
+    pub effect_s: Option<f64>,
+    /// From the fault to the first trouble that another component told of through its own interface, in seconds.
+    #[serde(default)]
+    pub detected_s: BTreeMap<Component, f64>,
     /// From the fault to the due time of the first bad request, in seconds.
     pub first_bad_s: Option<f64>,
     /// From the fault to the due time of the last bad request, in seconds.
@@ -206,6 +215,56 @@ pub struct Confidence {
     pub bound_s: Option<f64>,
     /// The schedule that this assumes, in words.
     pub schedule: String,
+}
+
+/// What is wrong with one reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryFault {
+    /// Acknowledged and not stored.
+    Lost,
+    /// Acknowledged and stored with other values.
+    Altered,
+    /// Stored more than once.
+    Duplicated,
+}
+
+/// One reading that is not stored as it should be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The reading's id.
+    pub reading_id: String,
+    /// What is wrong with it.
+    pub fault: EntryFault,
+    /// When it was due.
+    pub due_s: f64,
+    /// The episode in which it was due; none in quiet time.
+    pub episode: Option<String>,
+}
+
+/// What was acknowledged against what is stored.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LedgerFigures {
+    /// Whether every stored reading was read.
+    pub complete: bool,
+    /// Readings that a monitor was told are kept.
+    pub acknowledged: u64,
+    /// Readings found in the database.
+    pub stored: u64,
+    /// Acknowledged and not found.
+    pub lost: u64,
+    /// Acknowledged and found with other values.
+    pub altered: u64,
+    /// Found once more than once.
+    pub duplicated: u64,
+    /// Found although the monitor had given up on them: no promise was made.
+    pub unacknowledged: u64,
+    /// Found and not of this run.
+    pub foreign: u64,
+    /// Lost or altered, by the episode in which they were due; the empty name is the quiet time.
+    pub by_episode: BTreeMap<String, u64>,
+    /// The first hundred that are not stored as they should be.
+    pub named: Vec<LedgerEntry>,
 }
 
 /// How a counter's samples become one value.

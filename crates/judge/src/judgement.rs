@@ -10,8 +10,8 @@ use crate::{
     clauses, confidence, counters, episodes,
     evidence::{self, Recording},
     figures::{
-        ClassFigures, ComponentFigures, Confidence, EpisodeFigures, LoadFigures, QuietFigures,
-        Series,
+        ClassFigures, ComponentFigures, Confidence, EpisodeFigures, LedgerFigures, LoadFigures,
+        QuietFigures, Series,
     },
     load, series,
     story::Story,
@@ -51,6 +51,14 @@ pub enum Clause {
     BadSeconds,
     /// A percentile of latency.
     Latency,
+    /// From a fault to the last request that it cost.
+    Recovery,
+    /// From healing to full health.
+    Redundancy,
+    /// Acknowledged readings that are not stored as they were posted.
+    AcknowledgedLoss,
+    /// Readings that are stored more than once.
+    Duplicates,
     /// What the topology costs.
     Bill,
     /// Whether the run can prove anything.
@@ -64,6 +72,10 @@ impl Clause {
             Self::Availability => "availability",
             Self::BadSeconds => "bad seconds",
             Self::Latency => "latency",
+            Self::Recovery => "recovery",
+            Self::Redundancy => "redundancy",
+            Self::AcknowledgedLoss => "acknowledged loss",
+            Self::Duplicates => "duplicates",
             Self::Bill => "bill",
             Self::Evidence => "evidence",
         }
@@ -186,6 +198,9 @@ pub struct Judgement {
     pub quiet: QuietFigures,
     /// What the episodes allow to say about other ones.
     pub confidence: Option<Confidence>,
+    /// What was acknowledged against what is stored; none when the stored readings were not read.
+    #[serde(default)]
+    pub ledger: Option<LedgerFigures>,
     /// What each component counted itself.
     pub components: Vec<ComponentFigures>,
     /// The bill.
@@ -199,13 +214,18 @@ pub struct Judgement {
 }
 
 /// Puts the judgement together from what the run's two recordings hold.
-pub(crate) fn assemble(story: &Story, tally: &Tally, recording: &Recording) -> Judgement {
+pub(crate) fn assemble(
+    story: &Story,
+    tally: &Tally,
+    recording: &Recording,
+    ledger: Option<LedgerFigures>,
+) -> Judgement {
     let drill = &story.header.drill;
     let episodes = episodes::figures(story, tally);
     let took_down = episodes::took_down(&episodes);
     let bill = bill(story);
     let load = load::figures(story, tally);
-    let mut findings = clauses::findings(story, tally, &episodes, &bill);
+    let mut findings = clauses::findings(story, tally, &episodes, &bill, ledger.as_ref());
     findings.extend(evidence::findings(story, tally, recording, &load));
     // A drill always has an availability clause, so there is always a finding.
     let worst = findings.iter().map(|finding| finding.verdict).max();
@@ -225,6 +245,7 @@ pub(crate) fn assemble(story: &Story, tally: &Tally, recording: &Recording) -> J
         classes: load::classes(story, tally),
         quiet: episodes::quiet(story, tally),
         confidence: confidence::confidence(drill, &episodes),
+        ledger,
         components: counters::figures(&story.counters),
         series: series::series(story, tally),
         rerun: format!("gameday run chaos/{}.toml", drill.name),

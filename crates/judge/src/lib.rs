@@ -16,6 +16,7 @@ mod evidence;
 mod figures;
 mod judgement;
 mod latency;
+mod ledger;
 mod load;
 mod series;
 mod slots;
@@ -31,12 +32,13 @@ mod users;
 use std::io::Read;
 
 use thiserror::Error;
-use timeline::{ArrivalError, Arrivals, Entry};
+use timeline::{ArrivalError, Arrivals, Entry, StoredError, StoredReadings};
 
 pub use evidence::{LATENESS_SHARE_PERCENT, USERS_SHARE_PERCENT};
 pub use figures::{
-    ClassFigures, ClassToll, ComponentFigures, Confidence, CounterFigures, EpisodeFigures,
-    EpisodeState, Kind, Lateness, LoadFigures, Percentiles, QuietFigures, Series, Toll,
+    ClassFigures, ClassToll, ComponentFigures, Confidence, CounterFigures, EntryFault,
+    EpisodeFigures, EpisodeState, Kind, Lateness, LedgerEntry, LedgerFigures, LoadFigures,
+    Percentiles, QuietFigures, Series, Toll,
 };
 pub use judgement::{
     Bill, BillFigure, Clause, Evidence, Finding, Judgement, Measure, Unit, Verdict,
@@ -54,15 +56,27 @@ pub enum JudgeError {
     /// The recording can't be read to its end.
     #[error("arrivals: {0}")]
     Arrivals(#[from] ArrivalError),
+    /// The stored readings can't be read to their end.
+    #[error("stored readings: {0}")]
+    Stored(#[from] StoredError),
 }
 
-/// Judges a recorded run.
+/// Judges a recorded run whose stored readings were not read.
 ///
 /// # Errors
 /// When the timeline has no header, or the arrivals can't be read.
-pub fn judge(
+pub fn judge(entries: &[Entry], arrivals: Arrivals<impl Read>) -> Result<Judgement, JudgeError> {
+    judge_with_ledger(entries, arrivals, None::<StoredReadings<&[u8]>>)
+}
+
+/// Judges a recorded run, and holds what was acknowledged against what is stored.
+///
+/// # Errors
+/// When the timeline has no header, or the arrivals or the stored readings can't be read.
+pub fn judge_with_ledger(
     entries: &[Entry],
     mut arrivals: Arrivals<impl Read>,
+    stored: Option<StoredReadings<impl Read>>,
 ) -> Result<Judgement, JudgeError> {
     let story = Story::new(entries).ok_or(JudgeError::NoHeader)?;
     let mut tally = Tally::new(&story);
@@ -71,5 +85,13 @@ pub fn judge(
         complete: arrivals.is_complete(),
         spoilt,
     };
-    Ok(judgement::assemble(&story, &tally, &recording))
+    let acknowledged = std::mem::take(&mut tally.acknowledged);
+    let ledger = match (acknowledged, stored) {
+        (Some(ledger), Some(mut stored)) => {
+            let place = |at| tally.episode_at(at).map(|number| story.name_of(number));
+            Some(ledger.compare(&mut stored, place)?)
+        }
+        _ => None,
+    };
+    Ok(judgement::assemble(&story, &tally, &recording, ledger))
 }

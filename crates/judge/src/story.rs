@@ -1,6 +1,8 @@
 //! The timeline's entries, folded into what the judge asks of them.
 
-use drill::Role;
+use std::collections::BTreeMap;
+
+use drill::{Component, Role};
 use timeline::{Entry, Event, Header, MemberHealth, NEVER, Offset};
 
 use crate::{counters::Counters, figures::figure};
@@ -16,6 +18,7 @@ pub(crate) struct Story<'a> {
     /// One for each episode of the drill, in its order.
     pub(crate) episodes: Vec<Chapter>,
     pub(crate) observer_lost: Vec<(Offset, String)>,
+    pub(crate) ledger_failed: Option<(Offset, String)>,
     pub(crate) interrupted: Option<Offset>,
     pub(crate) finished: bool,
     /// Latest offset of any entry.
@@ -31,6 +34,8 @@ pub(crate) struct Chapter {
     pub(crate) members: Vec<String>,
     pub(crate) roles: Vec<Role>,
     pub(crate) applied: Option<Offset>,
+    /// First word of the engine that a victim died, stopped or froze.
+    pub(crate) effect: Option<Offset>,
     pub(crate) proven: Option<(Offset, String)>,
     pub(crate) fault_failed: Option<(Offset, String)>,
     pub(crate) heal_requested: Option<Offset>,
@@ -39,6 +44,8 @@ pub(crate) struct Chapter {
     pub(crate) failed: Option<(Offset, String)>,
     /// First sight of a victim in ill health after the fault.
     pub(crate) noticed: Option<Offset>,
+    /// First sight of trouble at another member, by component: who noticed, through its own interface.
+    pub(crate) detected: BTreeMap<Component, Offset>,
     /// First sight of another member in a role of the victims after the fault.
     pub(crate) replaced: Option<Offset>,
 }
@@ -49,13 +56,30 @@ impl Chapter {
         self.proven.is_some() && self.fault_failed.is_none()
     }
 
+    /// Whether a moment lies between the fault's request and full health.
+    fn is_on(&self, at: Offset) -> bool {
+        self.requested.is_some_and(|from| at >= from) && self.ended.is_none()
+    }
+
+    fn hear(&mut self, at: Offset, member: &String, action: &str) {
+        if self.is_on(at) && EFFECTS.contains(&action) && self.members.contains(member) {
+            self.effect = Some(self.effect.map_or(at, |effect| effect.min(at)));
+        }
+    }
+
     fn see(&mut self, at: Offset, health: &MemberHealth) {
-        if self.requested.is_none_or(|from| at < from) || self.ended.is_some() {
+        if !self.is_on(at) {
             return;
         }
         let victim = self.members.contains(&health.member);
-        if victim && !health.healthy {
-            self.noticed.get_or_insert(at);
+        match (victim, health.healthy) {
+            (true, false) => {
+                self.noticed.get_or_insert(at);
+            }
+            (false, false) => {
+                self.detected.entry(health.component).or_insert(at);
+            }
+            (_, true) => {}
         }
         // A replica is not replaced by another replica: both had the role before.
         let lost = |role: &Role| self.roles.contains(role) && *role != Role::PostgresReplica;
@@ -64,6 +88,9 @@ impl Chapter {
         }
     }
 }
+
+/// Words of the engine that mean a fault has taken effect.
+const EFFECTS: [&str; 3] = ["die", "pause", "stop"];
 
 impl<'a> Story<'a> {
     /// Folds the entries; none when they have no header.
@@ -78,6 +105,7 @@ impl<'a> Story<'a> {
             load_ended: None,
             episodes: vec![Chapter::default(); header.drill.episodes.len()],
             observer_lost: vec![],
+            ledger_failed: None,
             interrupted: None,
             finished: false,
             last: Offset(0),
@@ -92,7 +120,13 @@ impl<'a> Story<'a> {
 
     fn take(&mut self, at: Offset, event: &Event) {
         match event {
-            Event::Started(_) | Event::Engine { .. } => {}
+            Event::Started(_) | Event::LedgerTaken { .. } => {}
+            Event::Engine { member, action } => {
+                for chapter in &mut self.episodes {
+                    chapter.hear(at, member, action);
+                }
+            }
+            Event::LedgerFailed { reason } => self.ledger_failed = Some((at, reason.clone())),
             Event::LoadStarted => self.load_started = Some(at),
             Event::LoadEnded { arrivals } => self.load_ended = Some((at, *arrivals)),
             Event::ObserverLost { reason } => self.observer_lost.push((at, reason.clone())),
@@ -142,6 +176,12 @@ impl<'a> Story<'a> {
         if let Some(chapter) = self.episodes.get_mut(episode) {
             change(chapter);
         }
+    }
+
+    /// Name of an episode; empty where the drill has none of that number.
+    pub(crate) fn name_of(&self, episode: usize) -> String {
+        let episode = self.header.drill.episodes.get(episode);
+        episode.map_or_else(String::new, |episode| episode.name.clone())
     }
 
     /// Where seconds count from.

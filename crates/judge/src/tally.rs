@@ -7,6 +7,7 @@ use timeline::{Arrival, ArrivalError, Arrivals, NEVER, Offset, Outcome};
 
 use crate::{
     latency::{self, Latencies},
+    ledger::Ledger,
     series::AnsweredOverTime,
     slots::{CLASSES, Slots, index},
     story::{Story, Stretch},
@@ -34,6 +35,8 @@ pub(crate) struct Tally {
     pub(crate) lateness: Histogram<u64>,
     pub(crate) users: Users,
     pub(crate) answered: AnsweredOverTime,
+    /// What was acknowledged, until it is compared with what is stored.
+    pub(crate) acknowledged: Option<Ledger>,
     /// Quiet time first, then one for each episode of the drill.
     pub(crate) shares: Vec<Share>,
 }
@@ -80,6 +83,7 @@ impl Tally {
             lateness: latency::histogram(),
             users: Users::new(&drill.traffic, story.zero()),
             answered: AnsweredOverTime::new(story),
+            acknowledged: Some(Ledger::new(story)),
             shares: vec![Share::default(); drill.episodes.len() + 1],
         }
     }
@@ -125,20 +129,25 @@ impl Tally {
             self.lateness.saturating_record(latency::micros(lateness));
         }
         self.users.see(arrival.user, arrival.due);
+        if let Some(ledger) = &mut self.acknowledged {
+            ledger.add(arrival);
+        }
         let share = self.share_of(arrival, bad);
         self.shares[share].add(class, second, arrival.due, bad);
+    }
+
+    /// The episode, by its position in the drill, to which a moment belongs.
+    pub(crate) fn episode_at(&self, at: Offset) -> Option<usize> {
+        let after = self.stretches.partition_point(|stretch| stretch.from <= at);
+        let stretch = self.stretches[..after].last();
+        let stretch = stretch.filter(|stretch| at < stretch.until);
+        stretch.map(|stretch| stretch.episode)
     }
 
     /// The share that an arrival falls to: that of the episode in which it was due. A bad one that was
     /// under way when a fault came, and ended after it, is that fault's doing and not the quiet time's.
     fn share_of(&self, arrival: &Arrival, bad: bool) -> usize {
-        let at = |at: Offset| {
-            let after = self.stretches.partition_point(|stretch| stretch.from <= at);
-            let stretch = self.stretches[..after].last();
-            stretch
-                .filter(|stretch| at < stretch.until)
-                .map(|stretch| stretch.episode + 1)
-        };
+        let at = |at: Offset| self.episode_at(at).map(|episode| episode + 1);
         let under_way = || at(arrival.done).filter(|_| bad && arrival.done != NEVER);
         at(arrival.due).or_else(under_way).unwrap_or(0)
     }

@@ -8,7 +8,6 @@
 mod behaviour;
 mod drive;
 mod http;
-mod identity;
 mod live;
 mod recording;
 mod schedule;
@@ -19,6 +18,5 @@ mod world;
 
 pub use behaviour::{Action, action, ward_followed};
 pub use drive::{LoadError, drive};
-pub use identity::{reading, reading_id};
 pub use schedule::{Kind, Schedule, Slot, User};
 pub use server::serve;

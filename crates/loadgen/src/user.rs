@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use drill::Class;
+use drill::{Class, reading};
 use hyper::Method;
 use serde::de::IgnoredAny;
 use timeline::{Offset, Outcome};
@@ -11,7 +11,6 @@ use wire::{Accepted, Reading};
 
 use crate::behaviour::{Action, action};
 use crate::http::{Answer, Ask, Line};
-use crate::identity::reading;
 use crate::live;
 use crate::schedule::{Kind, User};
 use crate::world::{Ending, World};

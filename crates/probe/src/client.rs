@@ -7,7 +7,8 @@ use futures_util::{Stream, StreamExt, stream};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, body::Incoming, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
-use timeline::{Sighting, WatchList};
+use serde::Serialize;
+use timeline::{LedgerRequest, Sighting, WatchList};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -15,6 +16,8 @@ use crate::ProbeError;
 
 /// A heartbeat comes each second: after this long without one the observer is lost.
 const MOST_SILENCE: Duration = Duration::from_secs(3);
+/// The database may take a while to begin, and to go on.
+const MOST_SILENCE_OF_LEDGER: Duration = Duration::from_secs(10);
 
 /// Asks the observer to watch everyone on the list. The stream ends with the first error; dropping it ends
 /// the watch. Every member is sighted once at the beginning, then at each change.
@@ -26,30 +29,7 @@ pub async fn watch(
     observer: SocketAddr,
     list: &WatchList,
 ) -> Result<impl Stream<Item = Result<Sighting, ProbeError>> + Send + Unpin + use<>, ProbeError> {
-    let unreachable = |reason: String| ProbeError::Unreachable { observer, reason };
-    let body = serde_json::to_vec(list).map_err(|error| unreachable(error.to_string()))?;
-    let (response, connection) = timeout(MOST_SILENCE, ask(observer, body.into()))
-        .await
-        .map_err(|_| ProbeError::Silent {
-            observer,
-            silence: MOST_SILENCE,
-        })?
-        .map_err(unreachable)?;
-    let status = response.status();
-    let mut lines = Lines {
-        observer,
-        body: response.into_body(),
-        buffer: BytesMut::new(),
-        _connection: connection,
-    };
-    if status != StatusCode::OK {
-        let message = lines.next_line().await.unwrap_or_default();
-        return Err(ProbeError::Refused {
-            observer,
-            status: status.as_u16(),
-            message: String::from_utf8_lossy(&message).into_owned(),
-        });
-    }
+    let lines = Lines(open(observer, "/watch", list, MOST_SILENCE).await?);
     let sightings = stream::unfold(Some(lines), |lines| async move {
         let mut lines = lines?;
         let sighting = lines.next_sighting().await;
@@ -59,8 +39,64 @@ pub async fn watch(
     Ok(sightings.boxed())
 }
 
+/// The bytes of `stored.bin`: every reading that a Postgres holds, as the observer reads it.
+///
+/// # Errors
+/// When the observer cannot be reached, or the database cannot be asked. An item is an error when the
+/// observer is silent for 10 s or breaks off; when the database does, the bytes lack their footer.
+pub async fn ledger(
+    observer: SocketAddr,
+    request: &LedgerRequest,
+) -> Result<impl Stream<Item = Result<Bytes, ProbeError>> + Send + Unpin + use<>, ProbeError> {
+    let answer = open(observer, "/ledger", request, MOST_SILENCE_OF_LEDGER).await?;
+    let bytes = stream::unfold(Some(answer), |answer| async move {
+        let mut answer = answer?;
+        let piece = answer.next_bytes().await.transpose()?;
+        let rest = piece.is_ok().then_some(answer);
+        Some((piece, rest))
+    });
+    Ok(bytes.boxed())
+}
+
+/// Sends a request and waits for its 200.
+async fn open(
+    observer: SocketAddr,
+    path: &str,
+    request: &impl Serialize,
+    most_silence: Duration,
+) -> Result<Answer, ProbeError> {
+    let unreachable = |reason: String| ProbeError::Unreachable { observer, reason };
+    let body = serde_json::to_vec(request).map_err(|error| unreachable(error.to_string()))?;
+    let asked = timeout(most_silence, ask(observer, path, body.into())).await;
+    let (response, connection) = asked
+        .map_err(|_| ProbeError::Silent {
+            observer,
+            silence: most_silence,
+        })?
+        .map_err(unreachable)?;
+    let status = response.status();
+    let mut answer = Answer {
+        observer,
+        most_silence,
+        body: response.into_body(),
+        buffer: BytesMut::new(),
+        _connection: connection,
+    };
+    if status == StatusCode::OK {
+        return Ok(answer);
+    }
+    let message = answer.next_bytes().await.ok().flatten().unwrap_or_default();
+    Err(ProbeError::Refused {
+        observer,
+        path: path.to_owned(),
+        status: status.as_u16(),
+        message: String::from_utf8_lossy(&message).trim().to_owned(),
+    })
+}
+
 async fn ask(
     observer: SocketAddr,
+    path: &str,
     body: Bytes,
 ) -> Result<(Response<Incoming>, AbortOnDropHandle<()>), String> {
     let words = |error: hyper::Error| error.to_string();
@@ -74,7 +110,7 @@ async fn ask(
         // Its error reaches whoever reads the body.
         let _ = connection.await;
     }));
-    let request = Request::post("/watch")
+    let request = Request::post(path)
         .header(HOST, observer.to_string())
         .body(Full::new(body))
         .map_err(|error| error.to_string())?;
@@ -82,13 +118,38 @@ async fn ask(
     Ok((response, connection))
 }
 
-/// The lines of the observer's answer. Dropping them hangs up.
-struct Lines {
+/// The observer's answer. Dropping it hangs up.
+struct Answer {
     observer: SocketAddr,
+    most_silence: Duration,
     body: Incoming,
+    /// Bytes that came and were not taken yet.
     buffer: BytesMut,
     _connection: AbortOnDropHandle<()>,
 }
+
+impl Answer {
+    /// The next bytes; none at the answer's end.
+    async fn next_bytes(&mut self) -> Result<Option<Bytes>, ProbeError> {
+        let (observer, silence) = (self.observer, self.most_silence);
+        loop {
+            let frame = timeout(silence, self.body.frame()).await;
+            let frame = frame.map_err(|_| ProbeError::Silent { observer, silence })?;
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame.map_err(|error| ProbeError::BrokeOff {
+                observer,
+                reason: error.to_string(),
+            })?;
+            // Trailers, which nobody sends here, are no part of the answer.
+            if let Ok(bytes) = frame.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+}
+
+/// An answer of lines.
+struct Lines(Answer);
 
 impl Lines {
     /// The next sighting; heartbeats are passed over.
@@ -99,7 +160,7 @@ impl Lines {
                 continue;
             }
             return serde_json::from_slice(&line).map_err(|source| ProbeError::Nonsense {
-                observer: self.observer,
+                observer: self.0.observer,
                 line: String::from_utf8_lossy(&line).chars().take(120).collect(),
                 source,
             });
@@ -108,25 +169,18 @@ impl Lines {
 
     /// The next line without its end.
     async fn next_line(&mut self) -> Result<Bytes, ProbeError> {
-        let observer = self.observer;
-        let broke_off = |reason: String| ProbeError::BrokeOff { observer, reason };
         loop {
-            if let Some(end) = self.buffer.iter().position(|&byte| byte == b'\n') {
-                let mut line = self.buffer.split_to(end + 1);
+            if let Some(end) = self.0.buffer.iter().position(|&byte| byte == b'\n') {
+                let mut line = self.0.buffer.split_to(end + 1);
                 line.truncate(end);
                 return Ok(line.freeze());
             }
-            let frame = timeout(MOST_SILENCE, self.body.frame())
-                .await
-                .map_err(|_| ProbeError::Silent {
-                    observer,
-                    silence: MOST_SILENCE,
-                })?
-                .ok_or_else(|| broke_off("the stream ended".into()))?
-                .map_err(|error| broke_off(error.to_string()))?;
-            if let Some(data) = frame.data_ref() {
-                self.buffer.extend_from_slice(data);
-            }
+            let bytes = self.0.next_bytes().await?;
+            let bytes = bytes.ok_or_else(|| ProbeError::BrokeOff {
+                observer: self.0.observer,
+                reason: "the stream ended".into(),
+            })?;
+            self.0.buffer.extend_from_slice(&bytes);
         }
     }
 }

@@ -15,11 +15,13 @@ pub enum ProbeError {
         /// The connection's own words.
         reason: String,
     },
-    /// The observer did not accept the watch list.
-    #[error("observer {observer} refused the watch list with {status}: {message}")]
+    /// The observer did not accept a request, or could not do what it asks for.
+    #[error("observer {observer} answered {path} with {status}: {message}")]
     Refused {
         /// Who refused.
         observer: SocketAddr,
+        /// What was asked for.
+        path: String,
         /// HTTP status.
         status: u16,
         /// What it said.

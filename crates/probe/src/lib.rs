@@ -4,13 +4,14 @@
 //! [`serve`] is the instrument that stands in the networks: `POST /watch` with a
 //! [`timeline::WatchList`] answers with one [`timeline::Sighting`] a line until the caller hangs up, which
 //! ends every look at once. [`watch`] is the caller's side, and [`Board`] folds the sightings into the
-//! present state of the platform. The observer only reads: it opens no pool and writes nothing anywhere.
+//! present state of the platform. `POST /ledger`, or [`ledger`], answers with every stored reading. The observer only reads: it opens no pool and writes nothing anywhere.
 
 mod board;
 mod check;
 mod client;
 mod error;
 mod http;
+mod ledger;
 mod look;
 mod metrics;
 mod patrol;
@@ -18,9 +19,10 @@ mod ports;
 mod resp;
 mod server;
 mod site;
+mod sql;
 
 pub use board::Board;
-pub use client::watch;
+pub use client::{ledger, watch};
 pub use error::ProbeError;
 pub use ports::Ports;
 pub use server::serve;

@@ -12,7 +12,8 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use timeline::{Sighting, WatchList};
+use serde::de::DeserializeOwned;
+use timeline::Sighting;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -20,7 +21,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{Ports, patrol, site::Site};
+use crate::{Ports, ledger::Ledger, patrol, site::Site};
 
 /// How often a blank line is sent: each side notices within a few of them that the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -28,12 +29,12 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Sightings that may wait for a slow listener before the looks wait too.
 const BACKLOG: usize = 256;
 
-/// More than any watch list needs.
+/// More than any request needs.
 const MOST_BYTES: usize = 1 << 20;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Answers `POST /watch`, `GET /clock` and `GET /livez` until the returned future is dropped, which also ends
+/// Answers `POST /watch`, `POST /ledger`, `GET /clock` and `GET /livez` until the returned future is dropped, which also ends
 /// every watch.
 pub async fn serve(listener: TcpListener, ports: Ports) {
     let mut callers = JoinSet::new();
@@ -69,8 +70,15 @@ async fn converse(stream: TcpStream, peer: SocketAddr, ports: Ports) {
 
 async fn answer(request: Request<Incoming>, peer: SocketAddr, ports: Ports) -> Response<Body> {
     match (request.method(), request.uri().path()) {
-        (&Method::POST, "/watch") => match read_list(request.into_body()).await {
+        (&Method::POST, "/watch") => match read(request.into_body()).await {
             Ok(list) => watched(list, peer, ports),
+            Err(message) => plain(StatusCode::BAD_REQUEST, message),
+        },
+        (&Method::POST, "/ledger") => match read(request.into_body()).await {
+            Ok(request) => match Ledger::begin(&request, ports).await {
+                Ok(ledger) => Response::new(BodyExt::boxed_unsync(StreamBody::new(ledger.bytes()))),
+                Err(message) => plain(StatusCode::BAD_GATEWAY, format!("{message}\n")),
+            },
             Err(message) => plain(StatusCode::BAD_REQUEST, message),
         },
         (&Method::GET, "/clock") => plain(
@@ -82,16 +90,16 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, ports: Ports) -> R
     }
 }
 
-async fn read_list(body: Incoming) -> Result<WatchList, String> {
+async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, String> {
     let body = Limited::new(body, MOST_BYTES)
         .collect()
         .await
-        .map_err(|error| format!("the watch list cannot be read: {error}\n"))?;
+        .map_err(|error| format!("the body cannot be read: {error}\n"))?;
     serde_json::from_slice(&body.to_bytes())
-        .map_err(|error| format!("the body is not a watch list: {error}\n"))
+        .map_err(|error| format!("the body is not what this page takes: {error}\n"))
 }
 
-fn watched(list: WatchList, peer: SocketAddr, ports: Ports) -> Response<Body> {
+fn watched(list: timeline::WatchList, peer: SocketAddr, ports: Ports) -> Response<Body> {
     let site = match Site::new(list, ports) {
         Ok(site) => Arc::new(site),
         Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     LoadNow, Platform, Progress, RunError, RunFolder, Say,
     episodes::Cast,
-    heal, judge_folder,
+    heal, judge_folder, ledger,
     load::Load,
     lookout::{look, record_engine},
     raise,
@@ -102,7 +102,7 @@ async fn staged(
     let platform = raise(docker, order.root, folder, topology, say, interrupted).await?;
     let (clock, zero_unix_ns) = Clock::start();
     let (recorder, writer) = Recorder::start(clock, &folder.timeline())?;
-    let header = header(order.drill, docker, folder, bill);
+    let header = header(order.drill, docker, folder, bill, zero_unix_ns);
     recorder
         .record_at(Offset(0), Event::Started(Box::new(header)))
         .await;
@@ -132,7 +132,13 @@ async fn staged(
 }
 
 /// What must be known to judge the run or to repeat it.
-fn header(drill: &Drill, docker: &Docker, folder: &RunFolder, bill: Vec<BillLine>) -> Header {
+fn header(
+    drill: &Drill,
+    docker: &Docker,
+    folder: &RunFolder,
+    bill: Vec<BillLine>,
+    zero_unix_ns: u64,
+) -> Header {
     let info = docker.info();
     let words = [
         ("engine", info.engine_version.clone()),
@@ -148,6 +154,7 @@ fn header(drill: &Drill, docker: &Docker, folder: &RunFolder, bill: Vec<BillLine
         run: folder.id().to_owned(),
         started_at: jiff::Timestamp::now().to_string(),
         drill: drill.clone(),
+        zero_unix_ns,
         project: folder.project(),
         machine: BTreeMap::from(words.map(|(key, value)| (key.to_owned(), value))),
         bill,
@@ -178,14 +185,14 @@ impl Stage<'_> {
         let watched = (platform.observer, &platform.watch_list);
         let lookout = look(watched.0, watched.1, Some(recorder.clone())).await?;
         let load = self.load(drill, recorder).await?;
-        let ledger = UndoLedger::open(&self.folder.undo(), &project)?;
+        let undo = UndoLedger::open(&self.folder.undo(), &project)?;
         let (ended, now) = (load.ended.clone(), load.now.clone());
         let mut cast = Cast {
             docker: self.docker,
             members: &platform.raised.members,
-            ledger: &ledger,
+            ledger: &undo,
             recorder,
-            lookout,
+            lookout: lookout.clone(),
             interrupted: self.interrupted,
             load_ended: &ended,
             say: self.say,
@@ -207,7 +214,23 @@ impl Stage<'_> {
             never = self.tell(now) => match never {},
         };
         match played {
-            Ok(()) if !self.interrupted.is_cancelled() => load.finish().await,
+            Ok(()) if !self.interrupted.is_cancelled() => {
+                load.finish().await?;
+                (self.say)(Progress::Line(
+                    "reading what is stored, once all is well".into(),
+                ));
+                let taking = ledger::take(
+                    platform,
+                    lookout,
+                    &drill.pace,
+                    self.folder.stored(),
+                    recorder,
+                );
+                tokio::select! {
+                    taken = taking => taken,
+                    () = self.interrupted.cancelled() => Ok(()),
+                }
+            }
             other => {
                 load.abort();
                 other

@@ -41,6 +41,9 @@ pub enum RunError {
     /// The recording of arrivals can't be read.
     #[error(transparent)]
     Arrivals(#[from] timeline::ArrivalError),
+    /// The stored readings can't be read.
+    #[error(transparent)]
+    Stored(#[from] timeline::StoredError),
     /// A file of the run folder.
     #[error("{}: {source}", path.display())]
     File {

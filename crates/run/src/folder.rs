@@ -1,4 +1,4 @@
-//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `undo/`, `logs/`, `verdict.json`,
+//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `stored.bin`, `undo/`, `logs/`, `verdict.json`,
 //! `report.txt`, `report.html`.
 
 use std::{
@@ -153,6 +153,11 @@ impl RunFolder {
     /// The timeline.
     pub fn timeline(&self) -> PathBuf {
         self.path.join("timeline.jsonl")
+    }
+
+    /// The stored readings.
+    pub fn stored(&self) -> PathBuf {
+        self.path.join("stored.bin")
     }
 
     /// The report for a browser.

@@ -9,6 +9,7 @@ mod episodes;
 mod error;
 mod folder;
 mod heal;
+mod ledger;
 mod load;
 mod lookout;
 mod progress;

@@ -1,9 +1,13 @@
 //! From a run folder to its verdict.
 
-use std::{fs::File, io::BufReader};
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::Path,
+};
 
 use judge::Judgement;
-use timeline::{Arrivals, HEADER, read_entries};
+use timeline::{Arrivals, HEADER, STORED_HEADER, StoredReadings, read_entries};
 
 use crate::{RunError, RunFolder};
 
@@ -16,16 +20,23 @@ pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
     let path = folder.timeline();
     let file = File::open(&path).map_err(RunError::file(&path))?;
     let entries = read_entries(BufReader::new(file))?;
-    let judgement = match File::open(folder.arrivals()) {
-        Ok(file) => judge::judge(
-            &entries,
-            Arrivals::open(BufReader::with_capacity(1 << 20, file))?,
-        )?,
-        // No load was recorded: the judge says what is missing.
-        Err(_) => judge::judge(&entries, Arrivals::open(HEADER.as_slice())?)?,
+    let arrivals = Arrivals::open(recording(&folder.arrivals(), &HEADER))?;
+    let stored = folder.stored();
+    let stored = match stored.exists() {
+        true => Some(StoredReadings::open(recording(&stored, &STORED_HEADER))?),
+        false => None,
     };
+    let judgement = judge::judge_with_ledger(&entries, arrivals, stored)?;
     folder.write("verdict.json", report::json(&judgement).as_bytes())?;
     folder.write("report.txt", report::text(&judgement).as_bytes())?;
     folder.write("report.html", report::html(&judgement).as_bytes())?;
     Ok(judgement)
+}
+
+/// A recording to read, or one that ends after its header where there is none: the judge says what is missing.
+fn recording<'a>(path: &Path, header: &'a [u8]) -> Box<dyn Read + 'a> {
+    match File::open(path) {
+        Ok(file) => Box::new(BufReader::with_capacity(1 << 20, file)),
+        Err(_) => Box::new(header),
+    }
 }

@@ -146,7 +146,13 @@ mod tests {
             .collect();
         // Left to whoever raises a topology by hand.
         known.extend(
-            ["LOG", "CLIENT_RATE_PER_SECOND", "CLIENT_BURST"].map(|n| format!("GAMEDAY_{n}")),
+            [
+                "LOG",
+                "CLIENT_RATE_PER_SECOND",
+                "CLIENT_BURST",
+                "WRITE_BEHIND",
+            ]
+            .map(|n| format!("GAMEDAY_{n}")),
         );
         for file in ["services.yml", "ha.yml", "single.yml"] {
             let text = std::fs::read_to_string(compose.join(file)).unwrap();

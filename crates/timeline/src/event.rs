@@ -47,6 +47,10 @@ pub struct Header {
     pub started_at: String,
     /// The drill as it was run.
     pub drill: Drill,
+    /// The run's start on the wall clock, in nanoseconds since the Unix epoch: zero of every offset. 0 in
+    /// recordings of builds that did not write it.
+    #[serde(default)]
+    pub zero_unix_ns: u64,
     /// Compose project.
     pub project: String,
     /// Engine version, API version, kernel, cores and memory, in words.
@@ -168,6 +172,16 @@ pub enum Event {
     },
     /// The observer itself lost sight: what it reports is incomplete from here on.
     ObserverLost {
+        /// Why.
+        reason: String,
+    },
+    /// Every stored reading was read from the database, after full health came back and the queues were drained.
+    LedgerTaken {
+        /// Readings found.
+        readings: u64,
+    },
+    /// The stored readings could not be read.
+    LedgerFailed {
         /// Why.
         reason: String,
     },

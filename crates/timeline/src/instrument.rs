@@ -51,6 +51,15 @@ pub struct WatchList {
     pub every: Duration,
 }
 
+/// Whom the observer asks for every stored reading: the body of `POST /ledger`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRequest {
+    /// The Postgres to read, as an IPv4 address of a network that the observer shares.
+    pub postgres: String,
+    /// Its password.
+    pub password: String,
+}
+
 /// How a member is, by its own interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberHealth {

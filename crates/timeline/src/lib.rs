@@ -2,16 +2,23 @@
 //!
 //! Two files make a timeline: `timeline.jsonl`, one [`Entry`] a line, and `arrivals.bin`, one fixed-width
 //! [`Arrival`] per request of every user. Both are append-only and on one clock: nanoseconds since the
-//! run's start. This crate is pure; it takes readers and writers.
+//! run's start. A third, `stored.bin`, holds what the database kept once everything had healed: see
+//! [`StoredReadings`]. This crate is pure; it takes readers and writers.
 
 mod arrival;
 mod event;
 mod instrument;
 mod store;
+mod stored;
 
 pub use arrival::{
     Arrival, ArrivalError, Arrivals, FOOTER_USER, HEADER, NEVER, Outcome, RECORD_BYTES,
 };
 pub use event::{BillLine, Entry, Event, Header, Offset};
-pub use instrument::{Address, LoadPlan, MemberHealth, Sighting, WatchList, Watched};
+pub use instrument::{
+    Address, LedgerRequest, LoadPlan, MemberHealth, Sighting, WatchList, Watched,
+};
 pub use store::{FORMAT, StoreError, read_entries, write_entry};
+pub use stored::{
+    STORED_BYTES, STORED_HEADER, StoredError, StoredReadings, encode_stored, stored_footer,
+};

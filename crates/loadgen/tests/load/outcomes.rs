@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::support::{Mode, Platform, Shape, generator, get, plan, record};
 use drill::Class;
-use loadgen::{Schedule, reading_id};
+use drill::reading_id;
+use loadgen::Schedule;
 use timeline::{Arrival, NEVER, Outcome};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 

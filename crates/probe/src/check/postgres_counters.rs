@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, Error, NoTls};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_postgres::{Config, Error};
 
-use crate::look::{DEADLINE, LookError, Reading};
+use crate::{
+    look::{DEADLINE, LookError, Reading},
+    sql::{self, Connection},
+};
 
 /// Scans show who serves reads, on a replica too; the lag is that of replay behind what was received.
 const QUERY: &str = "
@@ -23,24 +25,10 @@ pub(crate) struct Counters {
     connection: Option<Connection>,
 }
 
-struct Connection {
-    client: Client,
-    _driver: AbortOnDropHandle<()>,
-}
-
 impl Counters {
     pub(crate) fn new(address: SocketAddr, password: &str) -> Self {
-        let mut config = Config::new();
-        config
-            .host(address.ip().to_string())
-            .port(address.port())
-            .user("gameday")
-            .dbname("gameday")
-            .password(password)
-            .application_name("observer")
-            .options("-c default_transaction_read_only=on");
         Self {
-            config,
+            config: sql::reader(address, password),
             port: address.port(),
             connection: None,
         }
@@ -59,7 +47,7 @@ impl Counters {
         // Taken out until the answer is there: a connection that failed is not used again.
         let connection = match self.connection.take() {
             Some(connection) if !connection.client.is_closed() => connection,
-            _ => self.connect().await?,
+            _ => sql::connect(&self.config).await?,
         };
         let row = connection.client.query_one(QUERY, &[]).await?;
         self.connection = Some(connection);
@@ -68,17 +56,5 @@ impl Counters {
             ("commits".into(), row.try_get(1)?),
             ("replay_lag_ms_now".into(), row.try_get(2)?),
         ])
-    }
-
-    async fn connect(&self) -> Result<Connection, Error> {
-        let (client, driver) = self.config.connect(NoTls).await?;
-        let driver = tokio::spawn(async move {
-            // Its error reaches whoever queries.
-            let _ = driver.await;
-        });
-        Ok(Connection {
-            client,
-            _driver: AbortOnDropHandle::new(driver),
-        })
     }
 }

@@ -66,6 +66,7 @@ fn header(drill: Drill) -> Header {
         run: "sample-1".into(),
         started_at: "2026-01-01T00:00:00Z".into(),
         drill,
+        zero_unix_ns: 0,
         project: "gameday-sample".into(),
         machine: BTreeMap::from([
             ("cores".into(), "2".into()),

@@ -1,13 +1,16 @@
 //! What a monitor measures, and the name of each measurement: pure functions of seed, user and slot.
 
-use drill::derive_seed;
 use uuid::Uuid;
 use wire::{PATIENTS, Reading};
+
+use crate::derive_seed;
 
 /// Part of the seed that names readings.
 const NAMES: u64 = 0x1d;
 /// Part of the seed that measures.
 const VITALS: u64 = 0x51;
+/// Bits of a slot's number that an id has room for.
+const SLOTS: u32 = 0x3fff_ffff;
 /// Readings in a thousand that cross a limit.
 const ALERTS_PER_MILLE: u64 = 3;
 
@@ -18,9 +21,16 @@ const ALERTS_PER_MILLE: u64 = 3;
 /// name what each arrival posted: the slot is `(due - begin) / monitor_every`, rounded down.
 pub fn reading_id(seed: u64, user: u32, number: u32) -> Uuid {
     let run = u128::from(derive_seed(seed, NAMES) >> 4);
-    let slot = u128::from(number & 0x3fff_ffff);
+    let slot = u128::from(number & SLOTS);
     let upper = ((run >> 12) << 80) | (0x8 << 76) | ((run & 0xfff) << 64);
     Uuid::from_u128(upper | (0b10 << 62) | (u128::from(user) << 30) | slot)
+}
+
+/// The user and the slot of a reading's id; none when the id is not of a run with this seed.
+pub fn slot_of(seed: u64, id: Uuid) -> Option<(u32, u32)> {
+    let bits = id.as_u128();
+    let (user, number) = ((bits >> 30) as u32, bits as u32 & SLOTS);
+    (reading_id(seed, user, number) == id).then_some((user, number))
 }
 
 /// What monitor `user` posts in slot `number`, taken at `taken_at_ms` since the Unix epoch.
@@ -94,6 +104,13 @@ mod tests {
             let (a, b) = (reading_id(seed, one.0, one.1), reading_id(seed, other.0, other.1));
             prop_assert_eq!(a == b, one == other);
             prop_assert_ne!(a, reading_id(seed.wrapping_add(1), one.0, one.1));
+        }
+
+        #[test]
+        fn an_id_tells_its_slot_to_its_own_run_alone(user: u32, number in 0_u32..1 << 30, seed: u64) {
+            let id = reading_id(seed, user, number);
+            prop_assert_eq!(slot_of(seed, id), Some((user, number)));
+            prop_assert_eq!(slot_of(seed.wrapping_add(1), id), None);
         }
 
         #[test]

@@ -1,0 +1,191 @@
+//! Known losses must come back by name, and without every stored reading nothing is proven.
+
+use drill::{Class, reading, reading_id};
+use timeline::{
+    Arrivals, Event, Outcome, STORED_HEADER, StoredReadings, encode_stored, stored_footer,
+};
+use wire::Reading;
+
+use crate::{
+    Clause, EntryFault, Judgement, Verdict, judge_with_ledger,
+    testing::{Run, at},
+};
+
+/// A run with its ledger: everything acknowledged is stored until a test spoils it.
+struct Ledgered {
+    run: Run,
+    stored: Vec<Reading>,
+    complete: bool,
+}
+
+impl Ledgered {
+    fn healthy() -> Self {
+        let mut run = Run::healthy();
+        let header = run.header();
+        header.zero_unix_ns = 1_700_000_000_000_000_000;
+        header.drill.contract.lost_readings = Some(0);
+        header.drill.contract.duplicate_readings = Some(0);
+        let (seed, zero) = (header.drill.seed, header.zero_unix_ns);
+        let every = header.drill.traffic.monitor_every();
+        // The synthetic load asks each second: what is left is on a monitor's grid.
+        run.arrivals.retain(|arrival| {
+            let within = arrival.due.since(at(0.0)).as_nanos() % every.as_nanos();
+            arrival.class != Class::Ingest || within < 1_000_000_000
+        });
+        let read = run.arrivals.len() as u64;
+        for entry in &mut run.entries {
+            if let Event::LoadEnded { arrivals } = &mut entry.event {
+                *arrivals = read;
+            }
+        }
+        let ingest = run.arrivals.iter().filter(|a| a.class == Class::Ingest);
+        let stored = ingest.map(|arrival| {
+            let slot = arrival.due.since(at(0.0)).as_nanos() / every.as_nanos();
+            let taken_at_ms = ((zero + arrival.due.0) / 1_000_000) as i64;
+            reading(seed, arrival.user, slot as u32, taken_at_ms)
+        });
+        Self {
+            stored: stored.collect(),
+            run,
+            complete: true,
+        }
+    }
+
+    fn judge(&self) -> Judgement {
+        let mut bytes = STORED_HEADER.to_vec();
+        self.stored
+            .iter()
+            .for_each(|reading| bytes.extend(encode_stored(reading)));
+        if self.complete {
+            bytes.extend(stored_footer(self.stored.len() as u64));
+        }
+        let recording = self.run.recording();
+        let arrivals = Arrivals::open(recording.as_slice()).unwrap();
+        let stored = StoredReadings::open(bytes.as_slice()).unwrap();
+        judge_with_ledger(&self.run.entries, arrivals, Some(stored)).unwrap()
+    }
+}
+
+fn verdict(judgement: &Judgement, clause: Clause) -> Verdict {
+    let finding = judgement
+        .findings
+        .iter()
+        .find(|finding| finding.clause == clause);
+    finding.unwrap().verdict
+}
+
+#[test]
+fn everything_stored_as_posted_is_held() {
+    let judgement = Ledgered::healthy().judge();
+    assert_eq!(judgement.verdict, Verdict::Held, "{:?}", judgement.findings);
+    let ledger = judgement.ledger.unwrap();
+    assert!(ledger.acknowledged > 20 && ledger.acknowledged == ledger.stored);
+    assert!(ledger.named.is_empty());
+}
+
+#[test]
+fn one_missing_reading_is_named_with_its_episode() {
+    let mut run = Ledgered::healthy();
+    // Due 35 s into the load, in the episode of the database primary.
+    let from_ms = (1_700_000_000_000 + at(35.0).as_duration().as_millis()) as i64;
+    let missing = run
+        .stored
+        .iter()
+        .position(|r| r.taken_at_ms >= from_ms)
+        .unwrap();
+    let missing = run.stored.remove(missing);
+    let judgement = run.judge();
+    assert_eq!(
+        verdict(&judgement, Clause::AcknowledgedLoss),
+        Verdict::Broken
+    );
+    assert_eq!(judgement.verdict, Verdict::Broken);
+    let ledger = judgement.ledger.unwrap();
+    let [named] = ledger.named.as_slice() else {
+        panic!("{ledger:?}")
+    };
+    assert_eq!(named.reading_id, missing.reading_id.to_string());
+    assert_eq!((named.fault, ledger.lost), (EntryFault::Lost, 1));
+    assert_eq!(named.episode.as_deref(), Some("database-primary"));
+    assert_eq!(ledger.by_episode["database-primary"], 1);
+}
+
+#[test]
+fn changed_values_are_a_loss_too() {
+    let changes: [fn(&mut Reading); 4] = [
+        |r| r.heart_rate += 1,
+        |r| r.patient_id += 1,
+        |r| r.taken_at_ms += 1,
+        |r| r.systolic = 0,
+    ];
+    for change in changes {
+        let mut run = Ledgered::healthy();
+        change(&mut run.stored[3]);
+        let judgement = run.judge();
+        assert_eq!(
+            verdict(&judgement, Clause::AcknowledgedLoss),
+            Verdict::Broken
+        );
+        assert_eq!(judgement.ledger.unwrap().altered, 1);
+    }
+}
+
+#[test]
+fn what_is_there_twice_is_named() {
+    let mut run = Ledgered::healthy();
+    run.stored.push(run.stored[5].clone());
+    let judgement = run.judge();
+    assert_eq!(verdict(&judgement, Clause::Duplicates), Verdict::Broken);
+    assert_eq!(verdict(&judgement, Clause::AcknowledgedLoss), Verdict::Held);
+    assert_eq!(
+        judgement.ledger.unwrap().named[0].fault,
+        EntryFault::Duplicated
+    );
+}
+
+#[test]
+fn what_was_given_up_and_what_is_not_ours_breaks_no_promise() {
+    let mut run = Ledgered::healthy();
+    let given_up = run
+        .run
+        .arrivals
+        .iter_mut()
+        .find(|a| a.class == Class::Ingest);
+    given_up.unwrap().outcome = Outcome::TimedOut;
+    let foreign = reading_id(99, 1, 1);
+    run.stored.push(Reading {
+        reading_id: foreign,
+        ..run.stored[0].clone()
+    });
+    let judgement = run.judge();
+    assert_eq!(verdict(&judgement, Clause::AcknowledgedLoss), Verdict::Held);
+    let ledger = judgement.ledger.unwrap();
+    assert_eq!((ledger.unacknowledged, ledger.foreign), (1, 1));
+}
+
+#[test]
+fn a_ledger_cut_short_proves_nothing() {
+    let mut run = Ledgered::healthy();
+    run.stored.truncate(2);
+    run.complete = false;
+    let judgement = run.judge();
+    assert_eq!(
+        verdict(&judgement, Clause::AcknowledgedLoss),
+        Verdict::Unproven
+    );
+    assert_eq!(verdict(&judgement, Clause::Duplicates), Verdict::Unproven);
+}
+
+#[test]
+fn without_a_ledger_the_reason_is_told() {
+    let mut run = Ledgered::healthy().run;
+    let reason = "postgres-1 gave no answer".to_owned();
+    run.push(60.5, Event::LedgerFailed { reason });
+    let judgement = run.judge();
+    assert_eq!(judgement.verdict, Verdict::Unproven);
+    let mut findings = judgement.findings.iter();
+    let finding = findings
+        .find(|f| f.clause == Clause::AcknowledgedLoss)
+        .unwrap();
+    assert!(finding.measured.text.contains("postgres-1 gave no answer"));
+}
