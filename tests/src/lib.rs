@@ -37,8 +37,14 @@ pub fn gameday() -> PathBuf {
 
 /// Runs `gameday` to its end, in the workspace.
 pub fn run(args: &[&str]) -> Output {
+    run_with(args, &[])
+}
+
+/// Runs `gameday` with more in its environment.
+pub fn run_with(args: &[&str], environment: &[(&str, &str)]) -> Output {
     let output = Command::new(gameday())
         .args(args)
+        .envs(environment.iter().copied())
         .current_dir(root())
         .output();
     output.expect("gameday starts")

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tests::{Scratch, root, run, standing, start, wait_until, words};
+use tests::{Scratch, root, run, run_with, standing, start, wait_until, words};
 
 /// A small drill on the topology without redundancy.
 const SMALL: &str = r#"
@@ -21,7 +21,7 @@ seed     = 1
 baseline_users = 50
 peak_users     = 100
 span           = "48h"
-speed          = 1440.0
+speed          = 2880.0
 
 [pace]
 warm_up        = "2s"
@@ -83,9 +83,7 @@ fn the_quick_drill_comes_to_a_verdict_about_every_component() {
     let output = run(&["run", "quick"]);
     let said = words(&output);
     let folder = recorded(&said);
-    let verdict: Value =
-        serde_json::from_slice(&fs::read(folder.join("verdict.json")).expect("a verdict"))
-            .expect("a verdict in JSON");
+    let verdict = verdict(&folder);
     let code = match verdict["verdict"].as_str() {
         Some("held") => 0,
         Some("broken") => 1,
@@ -96,8 +94,9 @@ fn the_quick_drill_comes_to_a_verdict_about_every_component() {
     let episodes = verdict["episodes"].as_array().expect("episodes");
     assert_eq!(episodes.len(), 4, "{said}");
     for episode in episodes {
-        assert!(episode["proof"].is_string(), "no proof in {episode}");
+        assert_eq!(episode["state"], "complete", "{episode}");
     }
+    assert_eq!(verdict["ledger"]["lost"], 0, "{said}");
     assert_eq!(left_of(&said), Vec::<String>::new());
     // Judged again, byte for byte.
     let first = fs::read(folder.join("verdict.json")).expect("a verdict");
@@ -107,6 +106,32 @@ fn the_quick_drill_comes_to_a_verdict_about_every_component() {
         fs::read(folder.join("verdict.json")).expect("a verdict"),
         first
     );
+}
+
+/// The api acknowledges half a second before it keeps a reading: whatever it holds when it dies is lost, and
+/// the ledger has to find it. Without that switch the same drill loses nothing.
+#[test]
+fn a_reading_that_was_acknowledged_and_lost_is_named() {
+    let scratch = Scratch::new("loss");
+    let short = SMALL.replace("hold       = \"60s\"", "hold       = \"5s\"");
+    let short = short.replace("99.99", "99.99\nlost_readings = 0");
+    let drill = scratch.write("drill.toml", &short);
+    for (write_behind, lossy) in [("500ms", true), ("0s", false)] {
+        let output = run_with(&["run", &drill], &[("GAMEDAY_WRITE_BEHIND", write_behind)]);
+        let said = words(&output);
+        let verdict = verdict(&recorded(&said));
+        let ledger = &verdict["ledger"];
+        assert!(ledger["acknowledged"].as_u64() > Some(100), "{said}");
+        assert_eq!(ledger["complete"], true, "{said}");
+        assert_eq!(ledger["lost"].as_u64() > Some(0), lossy, "{said}");
+        if lossy {
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            let named = &ledger["named"][0];
+            assert_eq!(named["fault"], "lost", "{said}");
+            assert!(named["reading_id"].is_string(), "{said}");
+        }
+        assert_eq!(left_of(&said), Vec::<String>::new());
+    }
 }
 
 /// Two runs side by side: one is killed, the other interrupted. Healing the dead one leaves the living alone.
@@ -235,6 +260,12 @@ fn recorded(said: &str) -> PathBuf {
         .and_then(|line| line.split_once(" in "))
         .expect("the run's folder");
     Path::new(folder).to_owned()
+}
+
+/// The verdict of a recorded run.
+fn verdict(folder: &Path) -> Value {
+    let text = fs::read(folder.join("verdict.json")).expect("a verdict");
+    serde_json::from_slice(&text).expect("a verdict in JSON")
 }
 
 /// What still stands of the run that said this.

@@ -83,6 +83,9 @@ pub struct Contract {
     /// Longest time from healing to full health; at most the pace's `recover_within`.
     #[serde(with = "humantime_serde", default)]
     pub redundancy_back_within: Option<Duration>,
+    /// How long a read may go on showing less than somebody has seen.
+    #[serde(with = "humantime_serde", default)]
+    pub stale_at_most: Option<Duration>,
     /// Most acknowledged readings that may be missing or altered once everything has healed.
     #[serde(default)]
     pub lost_readings: Option<u64>,

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod recovery;
+mod staleness;
 
 use drill::LatencyClause;
 
@@ -37,6 +38,7 @@ pub(crate) fn findings(
     let clauses = contract.latency.iter().enumerate();
     findings.extend(clauses.map(|(number, clause)| latency(story, tally, number, clause)));
     findings.extend(recovery::findings(story, episodes));
+    findings.extend(staleness::finding(story, tally));
     findings.extend(self::ledger::findings(story, ledger));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));
     findings

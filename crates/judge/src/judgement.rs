@@ -55,6 +55,8 @@ pub enum Clause {
     Recovery,
     /// From healing to full health.
     Redundancy,
+    /// Reads that showed less than had been seen before, longer ago than the bound.
+    Staleness,
     /// Acknowledged readings that are not stored as they were posted.
     AcknowledgedLoss,
     /// Readings that are stored more than once.
@@ -74,6 +76,7 @@ impl Clause {
             Self::Latency => "latency",
             Self::Recovery => "recovery",
             Self::Redundancy => "redundancy",
+            Self::Staleness => "staleness",
             Self::AcknowledgedLoss => "acknowledged loss",
             Self::Duplicates => "duplicates",
             Self::Bill => "bill",

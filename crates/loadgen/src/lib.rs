@@ -14,6 +14,7 @@ mod schedule;
 mod server;
 mod tally;
 mod user;
+mod versions;
 mod world;
 
 pub use behaviour::{Action, action, ward_followed};

@@ -154,6 +154,7 @@ mod tests {
             begin_ns: 1_000_000_000,
             traffic: serde_json::from_value(traffic).unwrap(),
             duration: Duration::from_secs(600),
+            stale_after: None,
             vip: String::new(),
             cdn: Vec::new(),
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use drill::{Class, reading};
 use hyper::Method;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use timeline::{Offset, Outcome};
 use wire::{Accepted, Reading};
 
@@ -102,13 +102,44 @@ async fn act(world: &World, line: &mut Line, action: Action, due: Offset) -> End
         },
     };
     let patience = world.patience(due);
+    let sent = world.clock.now();
     let answer = line.ask(&ask, patience, world.recorder.tally()).await;
-    ending(answer, 200, |body| match action {
+    let mut stale = false;
+    let ending = ending(answer, 200, |body| match action {
         Action::Asset(_) => !body.is_empty(),
-        // The contract of the setting is its status.
-        Action::Thresholds(..) => true,
-        _ => serde_json::from_slice::<IgnoredAny>(body).is_ok(),
-    })
+        Action::Thresholds(id, _) => match version(body) {
+            Some(version) => {
+                world.versions.note(id, version, world.clock.now());
+                true
+            }
+            None => false,
+        },
+        Action::Patient(id) => match version(body) {
+            Some(version) => {
+                stale = !world.versions.is_fresh(id, version, sent);
+                world.versions.note(id, version, world.clock.now());
+                true
+            }
+            None => false,
+        },
+        Action::Ward(_) | Action::PatientVitals(_) => {
+            serde_json::from_slice::<IgnoredAny>(body).is_ok()
+        }
+    });
+    match stale {
+        true => (Outcome::Stale, ending.1),
+        false => ending,
+    }
+}
+
+/// The version of a patient's record.
+fn version(body: &[u8]) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Record {
+        version: i64,
+    }
+    let record: Record = serde_json::from_slice(body).ok()?;
+    Some(record.version)
 }
 
 fn json(value: &impl serde::Serialize) -> Bytes {

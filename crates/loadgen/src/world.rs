@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::recording::Recorder;
 use crate::schedule::Schedule;
+use crate::versions::Versions;
 
 /// An arrival that could not be sent within this time of its due time counts as not sent: what a user of
 /// that moment would have seen can no longer be measured.
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub(crate) schedule: Schedule,
     pub(crate) clock: Clock,
     pub(crate) recorder: Recorder,
+    pub(crate) versions: Versions,
     /// The platform's address: one, that moves.
     pub(crate) vip: Arc<[SocketAddr]>,
     /// The CDN's addresses.
@@ -46,6 +48,7 @@ impl World {
             schedule: Schedule::new(plan),
             clock: Clock::anchored(plan.zero_unix_ns),
             recorder,
+            versions: Versions::new(plan.stale_after),
             vip: Arc::default(),
             cdn: Arc::default(),
             _permit: None,
@@ -123,6 +126,7 @@ mod tests {
             begin_ns: 0,
             traffic: serde_json::from_value(traffic).unwrap(),
             duration: Duration::from_secs(3600),
+            stale_after: None,
             vip: String::new(),
             cdn: Vec::new(),
         };

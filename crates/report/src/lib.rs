@@ -37,6 +37,7 @@ pub fn styled_text(judgement: &Judgement, style: Style) -> String {
         sections::findings(judgement),
         sections::episodes(judgement),
         sections::stopwatch(judgement),
+        sections::ledger(judgement),
         sections::load(judgement),
         sections::components(judgement),
         sections::bill(judgement),

@@ -38,6 +38,7 @@ pub(crate) fn page(judgement: &Judgement) -> String {
             sections::episodes(judgement),
             sections::stopwatch(judgement),
             sections::proof(judgement),
+            sections::ledger(judgement),
             sections::load(judgement),
             sections::components(judgement),
             sections::bill(judgement),

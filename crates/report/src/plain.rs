@@ -25,7 +25,8 @@ impl Paint {
             Tone::Faint => "2",
             Tone::Heading => "1",
         };
-        match self.0 {
+        // Nothing needs no colour, and must still be nothing at the end of a line.
+        match self.0 && !text.is_empty() {
             true => format!("\x1b[{code}m{text}\x1b[0m"),
             false => text.to_owned(),
         }

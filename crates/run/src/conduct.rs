@@ -255,6 +255,7 @@ impl Stage<'_> {
             begin_ns: Offset::from(begin).0,
             traffic: drill.traffic.clone(),
             duration: drill.traffic.real_span(),
+            stale_after: drill.contract.stale_at_most,
             vip: format!("{}:80", self.platform.raised.vip("edge")),
             cdn: cdn.iter().map(|address| format!("{address}:80")).collect(),
         };

@@ -162,6 +162,7 @@ mod tests {
             begin_ns: 0,
             traffic: drill::Traffic::from_toml(traffic).unwrap(),
             duration: Duration::from_secs(600),
+            stale_after: None,
             vip: String::new(),
             cdn: vec![],
         }

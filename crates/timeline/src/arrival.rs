@@ -34,11 +34,13 @@ pub enum Outcome {
     TimedOut = 5,
     /// Not sent in time: the generator's own fault.
     NotSent = 6,
+    /// Answered with less than was seen before, longer ago than the staleness bound.
+    Stale = 7,
 }
 
 impl Outcome {
     /// Every outcome, in the order of its code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ok,
         Self::Rejected,
         Self::Failed,
@@ -46,6 +48,7 @@ impl Outcome {
         Self::Broken,
         Self::TimedOut,
         Self::NotSent,
+        Self::Stale,
     ];
 
     /// The word for reports.
@@ -58,6 +61,7 @@ impl Outcome {
             Self::Broken => "broken",
             Self::TimedOut => "timed out",
             Self::NotSent => "not sent",
+            Self::Stale => "stale",
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct LoadPlan {
     pub traffic: Traffic,
     /// How long the load lasts.
     pub duration: Duration,
+    /// A read that shows less than was seen longer ago than this is stale; none is without it.
+    #[serde(default)]
+    pub stale_after: Option<Duration>,
     /// The platform's virtual address.
     pub vip: Address,
     /// The CDN's addresses; a client falls back to the next when one can't be reached.

@@ -73,13 +73,14 @@ fn toll(toll: &Toll) -> [Cell; 6] {
 pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
     let mut table = Table::new(&[
         ("episode", Left),
+        ("effect", Right),
         ("noticed", Right),
         ("replaced", Right),
-        ("first error", Right),
-        ("last error", Right),
-        ("hold", Right),
+        ("first err", Right),
+        ("last err", Right),
         ("recovery", Right),
         ("at risk", Right),
+        ("told by", Left),
     ]);
     for row in judgement
         .episodes
@@ -89,20 +90,25 @@ pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
         table.row(stopwatch_row(row));
     }
     let note =
-        "seconds after the fault; hold: until healing; recovery: from healing to full health";
+        "seconds after the fault was asked for; recovery: from healing to full health; -: not seen";
     table.under("stopwatch", note)
 }
 
-fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 8] {
+fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 9] {
+    // The first to tell; the verdict's file has all.
+    let told = row.detected_s.iter();
+    let first = told.min_by(|a, b| a.1.total_cmp(b.1));
+    let first = first.map(|(component, after_s)| format!("{component} {after_s:.1}"));
     [
         row.name.as_str().into(),
+        seconds(row.effect_s).into(),
         seconds(row.noticed_s).into(),
         seconds(row.replaced_s).into(),
         seconds(row.first_bad_s).into(),
         seconds(row.last_bad_s).into(),
-        seconds(row.hold_s).into(),
         seconds(row.recovery_s).into(),
         seconds(row.exposed_s).into(),
+        first.unwrap_or_else(|| "-".into()).into(),
     ]
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn plan(shape: Shape, vip: SocketAddr, cdn: &[SocketAddr]) -> LoadPla
         begin_ns: 200_000_000,
         traffic: serde_json::from_value(traffic).unwrap(),
         duration: shape.duration,
+        stale_after: None,
         vip: vip.to_string(),
         cdn: cdn.iter().map(ToString::to_string).collect(),
     }

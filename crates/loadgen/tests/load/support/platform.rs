@@ -122,7 +122,7 @@ impl Platform {
                 self.seen(|seen| seen.readings.push((client, reading)));
                 (202, accepted(id))
             }
-            _ => (200, "{}".into()),
+            _ => (200, r#"{"version":1}"#.into()),
         };
         let mut response = Response::new(Full::from(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();

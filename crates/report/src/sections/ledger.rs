@@ -1,0 +1,84 @@
+//! What was acknowledged against what is stored.
+
+use judge::{EntryFault, Judgement, LedgerFigures};
+
+use crate::{
+    document::{
+        Align::{Left, Right},
+        Cell, Section, Table, Tone,
+    },
+    words::count,
+};
+
+/// Readings that are named; the verdict's file names more.
+const MOST_NAMED: usize = 20;
+
+/// Counts, and by name whatever is not stored as it should be.
+pub(crate) fn ledger(judgement: &Judgement) -> Section {
+    let mut table = Table::new(&[("", Left), ("readings", Right), ("", Left)]);
+    match &judgement.ledger {
+        None => {
+            let nothing = Cell::toned("the stored readings were not read", Tone::Doubt);
+            table.row([nothing, "-".into(), "".into()]);
+        }
+        Some(figures) => {
+            counts(figures, &mut table);
+            named(figures, &mut table);
+        }
+    }
+    table.under(
+        "ledger",
+        "what monitors were told is kept, against the database after everything had healed",
+    )
+}
+
+fn counts(figures: &LedgerFigures, table: &mut Table) {
+    let fine = |n: u64| Cell::from(count(n));
+    let wrong = |n: u64| Cell::bad_if(n > 0, count(n));
+    let rows = [
+        ("acknowledged", fine(figures.acknowledged), ""),
+        ("stored", fine(figures.stored), ""),
+        ("lost", wrong(figures.lost), "acknowledged, not stored"),
+        (
+            "altered",
+            wrong(figures.altered),
+            "acknowledged, stored with other values",
+        ),
+        (
+            "duplicated",
+            wrong(figures.duplicated),
+            "stored more than once",
+        ),
+        (
+            "unacknowledged",
+            fine(figures.unacknowledged),
+            "stored, though the monitor had given up: no promise was made",
+        ),
+    ];
+    for (what, number, about) in rows {
+        table.row([what.into(), number, Cell::toned(about, Tone::Faint)]);
+    }
+    if !figures.complete {
+        let text = "the ledger broke off: what is missing may lie in the rest";
+        table.note(text.into(), Tone::Doubt);
+    }
+}
+
+fn named(figures: &LedgerFigures, table: &mut Table) {
+    for entry in figures.named.iter().take(MOST_NAMED) {
+        let fault = match entry.fault {
+            EntryFault::Lost => "lost",
+            EntryFault::Altered => "altered",
+            EntryFault::Duplicated => "duplicated",
+        };
+        let episode = entry.episode.as_deref().unwrap_or("quiet time");
+        let id = &entry.reading_id;
+        let text = format!("{fault}: {id}, due at {:.1} s, {episode}", entry.due_s);
+        table.note(text, Tone::Bad);
+    }
+    let all = figures.lost + figures.altered + figures.duplicated;
+    let more = all.saturating_sub(MOST_NAMED as u64);
+    if more > 0 {
+        table.note(format!("and {} more", count(more)), Tone::Bad);
+    }
+}
