@@ -115,7 +115,7 @@ pub fn parse(
     let parsed: DrillFile = toml::from_str(text).map_err(|error| {
         fail(
             error.span().map_or(0, |span| span.start),
-            error.message().replace('\n', " "),
+            words(error.message()),
         )
     })?;
     if parsed.name.get_ref().is_empty() {
@@ -205,6 +205,14 @@ fn check_target(target: &Target, topology: &str, members: &[String]) -> Result<(
         )),
         _ => Ok(()),
     }
+}
+
+/// The parser's words on one line, with what it does not say: which durations there are.
+fn words(message: &str) -> String {
+    let hint = "expected a duration such as 500ms, 10s or 2m";
+    message
+        .replace('\n', " ")
+        .replace("expected a duration", hint)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -238,7 +238,7 @@ pub struct LedgerEntry {
     pub fault: EntryFault,
     /// When it was due.
     pub due_s: f64,
-    /// The episode in which it was due; none in quiet time.
+    /// The episode in which it was due, or which began up to 2 s later; none in quiet time.
     pub episode: Option<String>,
 }
 

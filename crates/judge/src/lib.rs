@@ -29,10 +29,10 @@ mod tests;
 mod toll;
 mod users;
 
-use std::io::Read;
+use std::{io::Read, time::Duration};
 
 use thiserror::Error;
-use timeline::{ArrivalError, Arrivals, Entry, StoredError, StoredReadings};
+use timeline::{ArrivalError, Arrivals, Entry, Offset, StoredError, StoredReadings};
 
 pub use evidence::{LATENESS_SHARE_PERCENT, USERS_SHARE_PERCENT};
 pub use figures::{
@@ -46,6 +46,9 @@ pub use judgement::{
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
 
 use crate::{story::Story, tally::Tally};
+
+/// A reading that was due so long before a fault may be lost by it: acknowledged, and not yet where it is safe.
+const JUST_BEFORE: Duration = Duration::from_secs(2);
 
 /// Why a run can't be judged at all. Anything less is a finding, not an error.
 #[derive(Debug, Error)]
@@ -88,7 +91,10 @@ pub fn judge_with_ledger(
     let acknowledged = std::mem::take(&mut tally.acknowledged);
     let ledger = match (acknowledged, stored) {
         (Some(ledger), Some(mut stored)) => {
-            let place = |at| tally.episode_at(at).map(|number| story.name_of(number));
+            // A fault also takes what was acknowledged just before it.
+            let soon = |at: Offset| Offset::from(at.as_duration() + JUST_BEFORE);
+            let episode = |at| tally.episode_at(at).or_else(|| tally.episode_at(soon(at)));
+            let place = |at| episode(at).map(|number| story.name_of(number));
             Some(ledger.compare(&mut stored, place)?)
         }
         _ => None,
