@@ -12,6 +12,6 @@ mod store;
 pub use arrival::{
     Arrival, ArrivalError, Arrivals, FOOTER_USER, HEADER, NEVER, Outcome, RECORD_BYTES,
 };
-pub use event::{BillLine, Entry, Event, Header, Offset};
+pub use event::{BillLine, Entry, Event, Header, Offset, Placed};
 pub use instrument::{Address, LoadPlan, MemberHealth, Sighting, WatchList, Watched};
-pub use store::{FORMAT, StoreError, read_entries, write_entry};
+pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};
