@@ -184,6 +184,12 @@ pub struct ClassFigures {
     /// Over all requests, a failed one counting as slower than any answer; none where the percentile falls
     /// on a failed request. The clauses are judged by these.
     pub latency: Percentiles,
+    /// Lower ends of the 95 % intervals of `latency`; requests of one second share their fate and count once.
+    pub latency_low: Percentiles,
+    /// Upper ends of the 95 % intervals of `latency`.
+    pub latency_high: Percentiles,
+    /// Seconds in which a request was due: what those intervals count.
+    pub seconds: u64,
     /// Over the good answers alone.
     pub answered: Percentiles,
     /// What users suffered in the whole run.

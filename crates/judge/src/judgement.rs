@@ -7,15 +7,19 @@ use serde::{Deserialize, Serialize};
 use timeline::Offset;
 
 use crate::{
+    budget::{self, Budget},
     clauses, confidence, counters, episodes,
     evidence::{self, Recording},
     figures::{
         ClassFigures, ComponentFigures, Confidence, EpisodeFigures, LoadFigures, QuietFigures,
         Series,
     },
-    load, series,
+    load,
+    members::{self, MemberFigures},
+    series,
     story::Story,
     tally::Tally,
+    witnesses::{self, Witness},
 };
 
 /// Whether a promise was kept. Ordered: the worst of several is the greatest.
@@ -184,6 +188,12 @@ pub struct Judgement {
     pub episodes: Vec<EpisodeFigures>,
     /// The time outside all episodes.
     pub quiet: QuietFigures,
+    /// What each episode took of the outage budget.
+    pub budget: Budget,
+    /// Every member of the topology, with the episodes that it suffered.
+    pub members: Vec<MemberFigures>,
+    /// Who showed each fault, apart from those who suffered it.
+    pub witnesses: Vec<Witness>,
     /// What the episodes allow to say about other ones.
     pub confidence: Option<Confidence>,
     /// What each component counted itself.
@@ -205,6 +215,9 @@ pub(crate) fn assemble(story: &Story, tally: &Tally, recording: &Recording) -> J
     let took_down = episodes::took_down(&episodes);
     let bill = bill(story);
     let load = load::figures(story, tally);
+    let classes = load::classes(story, tally);
+    let quiet = episodes::quiet(story, tally);
+    let budget = budget::budget(&drill.contract, &episodes, &quiet, &classes);
     let mut findings = clauses::findings(story, tally, &episodes, &bill);
     findings.extend(evidence::findings(story, tally, recording, &load));
     // A drill always has an availability clause, so there is always a finding.
@@ -222,8 +235,11 @@ pub(crate) fn assemble(story: &Story, tally: &Tally, recording: &Recording) -> J
         seed: drill.seed,
         machine: story.header.machine.clone(),
         contract: drill.contract.clone(),
-        classes: load::classes(story, tally),
-        quiet: episodes::quiet(story, tally),
+        classes,
+        budget,
+        members: members::figures(story),
+        witnesses: witnesses::witnesses(story),
+        quiet,
         confidence: confidence::confidence(drill, &episodes),
         components: counters::figures(&story.counters),
         series: series::series(story, tally),

@@ -15,6 +15,8 @@ pub(crate) struct Story<'a> {
     pub(crate) load_ended: Option<(Offset, u64)>,
     /// One for each episode of the drill, in its order.
     pub(crate) episodes: Vec<Chapter>,
+    /// How the members were, at each change.
+    pub(crate) sightings: Vec<(Offset, &'a MemberHealth)>,
     pub(crate) observer_lost: Vec<(Offset, String)>,
     pub(crate) interrupted: Option<Offset>,
     pub(crate) finished: bool,
@@ -57,11 +59,16 @@ impl Chapter {
         if victim && !health.healthy {
             self.noticed.get_or_insert(at);
         }
-        // A replica is not replaced by another replica: both had the role before.
-        let lost = |role: &Role| self.roles.contains(role) && *role != Role::PostgresReplica;
-        if !victim && health.roles.iter().any(lost) {
+        if self.is_heir(health) {
             self.replaced.get_or_insert(at);
         }
+    }
+
+    /// Whether this is another member in a role of the victims. A replica is not replaced by another
+    /// replica: both had the role before.
+    pub(crate) fn is_heir(&self, health: &MemberHealth) -> bool {
+        let lost = |role: &Role| self.roles.contains(role) && *role != Role::PostgresReplica;
+        !self.members.contains(&health.member) && health.roles.iter().any(lost)
     }
 }
 
@@ -77,6 +84,7 @@ impl<'a> Story<'a> {
             load_started: None,
             load_ended: None,
             episodes: vec![Chapter::default(); header.drill.episodes.len()],
+            sightings: vec![],
             observer_lost: vec![],
             interrupted: None,
             finished: false,
@@ -90,7 +98,7 @@ impl<'a> Story<'a> {
         Some(story)
     }
 
-    fn take(&mut self, at: Offset, event: &Event) {
+    fn take(&mut self, at: Offset, event: &'a Event) {
         match event {
             Event::Started(_) | Event::Engine { .. } => {}
             Event::LoadStarted => self.load_started = Some(at),
@@ -99,6 +107,7 @@ impl<'a> Story<'a> {
             Event::Interrupted => self.interrupted = Some(at),
             Event::Finished => self.finished = true,
             Event::Member(health) => {
+                self.sightings.push((at, health));
                 for chapter in &mut self.episodes {
                     chapter.see(at, health);
                 }
