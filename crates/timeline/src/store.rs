@@ -23,12 +23,14 @@ pub enum StoreError {
     #[error("timeline: {0}")]
     Io(#[from] io::Error),
     /// A line that is not an entry.
-    #[error("timeline line {line}: {source}")]
+    #[error(
+        "timeline line {line} is unknown to this build, a newer one may have recorded it: {said}"
+    )]
     Line {
         /// Line, counted from 1.
         line: usize,
         /// What the parser says.
-        source: serde_json::Error,
+        said: serde_json::Error,
     },
     /// No header in the first line.
     #[error("timeline does not begin with a header")]
@@ -81,10 +83,10 @@ pub fn read_entries(source: impl BufRead) -> Result<Vec<Entry>, StoreError> {
         match serde_json::from_str::<Entry>(line) {
             Ok(entry) => entries.push(entry),
             Err(error) if index == last && error.is_eof() && index > 0 => {}
-            Err(source) => {
+            Err(said) => {
                 return Err(StoreError::Line {
                     line: index + 1,
-                    source,
+                    said,
                 });
             }
         }
@@ -150,7 +152,9 @@ mod tests {
             assert!(error(text).contains("header"), "{text}");
         }
         let unknown = format!("{WITHOUT_MEMBERS}\n{{\"at\":1,\"event\":\"flood\"}}");
-        assert!(error(&unknown).starts_with("timeline line 2: unknown variant `flood`"));
+        let error = error(&unknown);
+        assert!(error.starts_with("timeline line 2 is unknown"), "{error}");
+        assert!(error.contains("unknown variant `flood`"), "{error}");
     }
 
     #[test]
