@@ -1,6 +1,7 @@
 //! The outage budget: how much of it each episode burned.
 
 use drill::{Class, Contract};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// The outage budget of the contract's window, and what burned it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Budget {
     /// What the contract allows, in seconds.
     pub allowed_s: f64,
@@ -23,7 +24,7 @@ pub struct Budget {
 }
 
 /// What one stretch of the run took of the budget.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Burn {
     /// Name of the episode; none for the time outside all episodes.
     pub episode: Option<String>,

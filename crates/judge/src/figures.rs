@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use drill::{Class, Component, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A figure to six decimals: more is noise, and would not survive being written as JSON and read again.
@@ -11,7 +12,7 @@ pub(crate) fn figure(value: f64) -> f64 {
 }
 
 /// What users of one class suffered in some stretch of time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassToll {
     /// The class.
     pub class: Class,
@@ -30,7 +31,7 @@ pub struct ClassToll {
 }
 
 /// What users suffered in some stretch of time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Toll {
     /// Requests due.
     pub requests: u64,
@@ -51,7 +52,7 @@ pub struct Toll {
 }
 
 /// How far an episode came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EpisodeState {
     /// Full health, a proven fault, and full health again.
@@ -65,7 +66,7 @@ pub enum EpisodeState {
 }
 
 /// One episode.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EpisodeFigures {
     /// Name, unique within the drill.
     pub name: String,
@@ -108,7 +109,7 @@ pub struct EpisodeFigures {
 }
 
 /// The time outside all episodes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QuietFigures {
     /// Its length within the load, in seconds.
     pub seconds: f64,
@@ -117,7 +118,7 @@ pub struct QuietFigures {
 }
 
 /// Percentiles, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Percentiles {
     /// Half are at most this.
     pub p50_ms: Option<f64>,
@@ -132,7 +133,7 @@ pub struct Percentiles {
 }
 
 /// How late the generator was with its own requests.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Lateness {
     /// Sent minus due.
     #[serde(flatten)]
@@ -142,7 +143,7 @@ pub struct Lateness {
 }
 
 /// The load as a whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadFigures {
     /// From the load's start to its end, in seconds.
     pub seconds: f64,
@@ -171,7 +172,7 @@ pub struct LoadFigures {
 }
 
 /// One class of traffic.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassFigures {
     /// The class.
     pub class: Class,
@@ -197,7 +198,7 @@ pub struct ClassFigures {
 }
 
 /// What the episodes allow to say about other ones: independent units are episodes, not requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Confidence {
     /// Episodes that came to their end.
     pub episodes: u64,
@@ -215,7 +216,7 @@ pub struct Confidence {
 }
 
 /// How a counter's samples become one value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Increase over the run; a process that restarts begins at 0 again.
@@ -225,7 +226,7 @@ pub enum Kind {
 }
 
 /// One counter of a component.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CounterFigures {
     /// What is counted.
     pub counter: String,
@@ -238,7 +239,7 @@ pub struct CounterFigures {
 }
 
 /// What one component counted itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentFigures {
     /// The component.
     pub component: Component,
@@ -247,7 +248,7 @@ pub struct ComponentFigures {
 }
 
 /// The run over time. Every list has one value per step.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
     /// Where the first step begins.
     pub begin_s: f64,

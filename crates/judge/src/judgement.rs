@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use drill::Contract;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use timeline::Offset;
 
@@ -23,7 +24,9 @@ use crate::{
 };
 
 /// Whether a promise was kept. Ordered: the worst of several is the greatest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The promise was kept, and the run proves it.
@@ -46,7 +49,9 @@ impl Verdict {
 }
 
 /// What a finding is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clause {
     /// Bad-second-equivalents against the outage budget.
@@ -75,7 +80,7 @@ impl Clause {
 }
 
 /// The unit of a measured number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Seconds.
@@ -89,7 +94,7 @@ pub enum Unit {
 }
 
 /// A value, in words and as a number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measure {
     /// In words, unit included.
     pub text: String,
@@ -100,7 +105,7 @@ pub struct Measure {
 }
 
 /// Where to look.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Entries of the timeline, by their offset.
     pub offsets: Vec<Offset>,
@@ -109,7 +114,7 @@ pub struct Evidence {
 }
 
 /// One clause of the contract, judged, or one reason why the run proves less than it should.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What it is about.
     pub clause: Clause,
@@ -128,7 +133,7 @@ pub struct Finding {
 }
 
 /// One line of the bill with its sum.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BillFigure {
     /// Row of the price list.
     pub row: String,
@@ -143,7 +148,7 @@ pub struct BillFigure {
 }
 
 /// What the topology costs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bill {
     /// One line per price row.
     pub lines: Vec<BillFigure>,
@@ -152,7 +157,7 @@ pub struct Bill {
 }
 
 /// A judged run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
     /// The worst of the findings.
     pub verdict: Verdict,

@@ -1,13 +1,14 @@
 //! The members of the topology: where each stands, what it was, and which faults it suffered.
 
 use drill::{Component, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use timeline::Placed;
 
 use crate::story::Story;
 
 /// One member of the topology.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberFigures {
     /// Service name, such as `api-1`.
     pub name: String,

@@ -7,9 +7,11 @@
 mod conduct;
 mod episodes;
 mod error;
+mod excerpts;
 mod folder;
 mod heal;
 mod load;
+mod log_line;
 mod lookout;
 mod progress;
 mod raise;

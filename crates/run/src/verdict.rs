@@ -5,10 +5,10 @@ use std::{fs::File, io::BufReader};
 use judge::Judgement;
 use timeline::{Arrivals, HEADER, read_entries};
 
-use crate::{RunError, RunFolder};
+use crate::{RunError, RunFolder, excerpts::excerpts};
 
-/// Judges a recorded run and writes `verdict.json`, `report.txt` and `report.html` beside the recording. The same
-/// recording always gives the same bytes.
+/// Judges a recorded run and writes `verdict.json`, `report.txt`, `report.xml` and `report.html` beside the
+/// recording. The same recording always gives the same bytes.
 ///
 /// # Errors
 /// When the recording can't be read or judged.
@@ -26,6 +26,11 @@ pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
     };
     folder.write("verdict.json", report::json(&judgement).as_bytes())?;
     folder.write("report.txt", report::text(&judgement).as_bytes())?;
-    folder.write("report.html", report::html(&judgement).as_bytes())?;
+    folder.write("report.xml", report::junit(&judgement).as_bytes())?;
+    let excerpts = excerpts(folder, &entries, &judgement);
+    folder.write(
+        "report.html",
+        report::html(&judgement, &excerpts).as_bytes(),
+    )?;
     Ok(judgement)
 }

@@ -3,13 +3,25 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use drill::{Component, Drill, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{MemberHealth, Sighting};
 
 /// Nanoseconds since the run's start: the one clock of a timeline.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Offset(pub u64);
 
