@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A class of traffic. Each is judged on its own; the contract's figure is the worst class it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// Vitals posted by bedside monitors.
@@ -49,13 +52,14 @@ impl std::fmt::Display for Class {
 }
 
 /// A latency percentile under a limit, measured from the due time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyClause {
     /// Percentile, above 0 and below 100.
     pub percentile: f64,
     /// The most that the percentile may be.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub at_most: Duration,
 }
 
@@ -63,13 +67,14 @@ pub struct LatencyClause {
 ///
 /// The outage budget of the window is `(100 - availability_percent) % of window`: 17.28 s for
 /// 99.99 % of 48 h. Outages keep their real length in a drill, so they are held against it in real seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
     /// Promised share of the window, in percent, above 0 and below 100.
     pub availability_percent: f64,
     /// The window that the promise is about.
     #[serde(with = "humantime_serde", default = "Contract::default_window")]
+    #[schemars(with = "String")]
     pub window: Duration,
     /// Classes that the promise covers; all when absent.
     #[serde(default = "Contract::all_classes")]
@@ -79,12 +84,15 @@ pub struct Contract {
     pub latency: Vec<LatencyClause>,
     /// Longest time from a fault to the last request that it costs.
     #[serde(with = "humantime_serde", default)]
+    #[schemars(with = "Option<String>")]
     pub service_back_within: Option<Duration>,
     /// Longest time from healing to full health; at most the pace's `recover_within`.
     #[serde(with = "humantime_serde", default)]
+    #[schemars(with = "Option<String>")]
     pub redundancy_back_within: Option<Duration>,
     /// How long a read may go on showing less than somebody has seen.
     #[serde(with = "humantime_serde", default)]
+    #[schemars(with = "Option<String>")]
     pub stale_at_most: Option<Duration>,
     /// Most acknowledged readings that may be missing or altered once everything has healed.
     #[serde(default)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Chaos drills on a real platform, judged from outside.
 ///
@@ -62,6 +62,20 @@ pub(crate) enum Command {
         /// Run id, folder, or `last`
         #[arg(default_value = "last")]
         run: String,
+        /// How it is written; the run's folder holds a file of each
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// The schema of the JSON instead of a report
+        #[arg(long, conflicts_with_all = ["run", "format"])]
+        schema: bool,
+    },
+    /// Set two recorded runs side by side, and say which differences are more than noise
+    Compare {
+        /// Run id, folder, or `last`
+        a: String,
+        /// Run id, folder, or `last`
+        #[arg(default_value = "last")]
+        b: String,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -84,6 +98,20 @@ pub(crate) enum Command {
         #[arg(long)]
         fix: bool,
     },
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// The summary for a terminal
+    #[default]
+    Text,
+    /// All figures, by the published schema
+    Json,
+    /// A case for each promise and each episode, for what gates a build
+    Junit,
+    /// The page with charts
+    Html,
 }
 
 #[derive(Debug, clap::Args)]

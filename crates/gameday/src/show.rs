@@ -37,10 +37,18 @@ pub(crate) fn interrupted(again: bool) {
 
 /// Prints a verdict with its figures, in colour where somebody looks at it.
 pub(crate) fn judgement(judgement: &judge::Judgement) {
-    let style = report::Style {
+    println!("{}", report::styled_text(judgement, style()));
+}
+
+/// Prints two runs side by side.
+pub(crate) fn comparison(comparison: &judge::Comparison) {
+    print!("{}", report::comparison(comparison, style()));
+}
+
+fn style() -> report::Style {
+    report::Style {
         colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-    };
-    println!("{}", report::styled_text(judgement, style));
+    }
 }
 
 /// Shows progress on standard error.

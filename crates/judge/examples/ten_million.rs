@@ -86,6 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         project: String::new(),
         machine: BTreeMap::new(),
         bill: vec![],
+        members: vec![],
     };
     let events = [
         (Duration::ZERO, Event::Started(Box::new(header))),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use drill::{Class, Component, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A figure to six decimals: more is noise, and would not survive being written as JSON and read again.
@@ -11,7 +12,7 @@ pub(crate) fn figure(value: f64) -> f64 {
 }
 
 /// What users of one class suffered in some stretch of time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassToll {
     /// The class.
     pub class: Class,
@@ -30,7 +31,7 @@ pub struct ClassToll {
 }
 
 /// What users suffered in some stretch of time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Toll {
     /// Requests due.
     pub requests: u64,
@@ -51,7 +52,7 @@ pub struct Toll {
 }
 
 /// How far an episode came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EpisodeState {
     /// Full health, a proven fault, and full health again.
@@ -65,7 +66,7 @@ pub enum EpisodeState {
 }
 
 /// One episode.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EpisodeFigures {
     /// Name, unique within the drill.
     pub name: String,
@@ -117,7 +118,7 @@ pub struct EpisodeFigures {
 }
 
 /// The time outside all episodes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QuietFigures {
     /// Its length within the load, in seconds.
     pub seconds: f64,
@@ -126,7 +127,7 @@ pub struct QuietFigures {
 }
 
 /// Percentiles, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Percentiles {
     /// Half are at most this.
     pub p50_ms: Option<f64>,
@@ -141,7 +142,7 @@ pub struct Percentiles {
 }
 
 /// How late the generator was with its own requests.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Lateness {
     /// Sent minus due.
     #[serde(flatten)]
@@ -151,7 +152,7 @@ pub struct Lateness {
 }
 
 /// The load as a whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadFigures {
     /// From the load's start to its end, in seconds.
     pub seconds: f64,
@@ -180,7 +181,7 @@ pub struct LoadFigures {
 }
 
 /// One class of traffic.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassFigures {
     /// The class.
     pub class: Class,
@@ -193,6 +194,12 @@ pub struct ClassFigures {
     /// Over all requests, a failed one counting as slower than any answer; none where the percentile falls
     /// on a failed request. The clauses are judged by these.
     pub latency: Percentiles,
+    /// Lower ends of the 95 % intervals of `latency`; requests of one second share their fate and count once.
+    pub latency_low: Percentiles,
+    /// Upper ends of the 95 % intervals of `latency`.
+    pub latency_high: Percentiles,
+    /// Seconds in which a request was due: what those intervals count.
+    pub seconds: u64,
     /// Over the good answers alone.
     pub answered: Percentiles,
     /// What users suffered in the whole run.
@@ -200,7 +207,7 @@ pub struct ClassFigures {
 }
 
 /// What the episodes allow to say about other ones: independent units are episodes, not requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Confidence {
     /// Episodes that came to their end.
     pub episodes: u64,
@@ -218,7 +225,7 @@ pub struct Confidence {
 }
 
 /// What is wrong with one reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryFault {
     /// Acknowledged and not stored.
@@ -230,7 +237,7 @@ pub enum EntryFault {
 }
 
 /// One reading that is not stored as it should be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerEntry {
     /// The reading's id.
     pub reading_id: String,
@@ -243,7 +250,7 @@ pub struct LedgerEntry {
 }
 
 /// What was acknowledged against what is stored.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerFigures {
     /// Whether every stored reading was read.
     pub complete: bool,
@@ -268,7 +275,7 @@ pub struct LedgerFigures {
 }
 
 /// How a counter's samples become one value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Increase over the run; a process that restarts begins at 0 again.
@@ -278,7 +285,7 @@ pub enum Kind {
 }
 
 /// One counter of a component.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CounterFigures {
     /// What is counted.
     pub counter: String,
@@ -291,7 +298,7 @@ pub struct CounterFigures {
 }
 
 /// What one component counted itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentFigures {
     /// The component.
     pub component: Component,
@@ -300,7 +307,7 @@ pub struct ComponentFigures {
 }
 
 /// The run over time. Every list has one value per step.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
     /// Where the first step begins.
     pub begin_s: f64,

@@ -3,23 +3,30 @@
 use std::collections::BTreeMap;
 
 use drill::Contract;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use timeline::Offset;
 
 use crate::{
+    budget::{self, Budget},
     clauses, confidence, counters, episodes,
     evidence::{self, Recording},
     figures::{
         ClassFigures, ComponentFigures, Confidence, EpisodeFigures, LedgerFigures, LoadFigures,
         QuietFigures, Series,
     },
-    load, series,
+    load,
+    members::{self, MemberFigures},
+    series,
     story::Story,
     tally::Tally,
+    witnesses::{self, Witness},
 };
 
 /// Whether a promise was kept. Ordered: the worst of several is the greatest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The promise was kept, and the run proves it.
@@ -42,7 +49,9 @@ impl Verdict {
 }
 
 /// What a finding is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clause {
     /// Bad-second-equivalents against the outage budget.
@@ -86,7 +95,7 @@ impl Clause {
 }
 
 /// The unit of a measured number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Seconds.
@@ -100,7 +109,7 @@ pub enum Unit {
 }
 
 /// A value, in words and as a number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measure {
     /// In words, unit included.
     pub text: String,
@@ -111,7 +120,7 @@ pub struct Measure {
 }
 
 /// Where to look.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Entries of the timeline, by their offset.
     pub offsets: Vec<Offset>,
@@ -120,7 +129,7 @@ pub struct Evidence {
 }
 
 /// One clause of the contract, judged, or one reason why the run proves less than it should.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What it is about.
     pub clause: Clause,
@@ -139,7 +148,7 @@ pub struct Finding {
 }
 
 /// One line of the bill with its sum.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BillFigure {
     /// Row of the price list.
     pub row: String,
@@ -154,7 +163,7 @@ pub struct BillFigure {
 }
 
 /// What the topology costs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bill {
     /// One line per price row.
     pub lines: Vec<BillFigure>,
@@ -163,7 +172,7 @@ pub struct Bill {
 }
 
 /// A judged run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
     /// The worst of the findings.
     pub verdict: Verdict,
@@ -199,6 +208,12 @@ pub struct Judgement {
     pub episodes: Vec<EpisodeFigures>,
     /// The time outside all episodes.
     pub quiet: QuietFigures,
+    /// What each episode took of the outage budget.
+    pub budget: Budget,
+    /// Every member of the topology, with the episodes that it suffered.
+    pub members: Vec<MemberFigures>,
+    /// Who showed each fault, apart from those who suffered it.
+    pub witnesses: Vec<Witness>,
     /// What the episodes allow to say about other ones.
     pub confidence: Option<Confidence>,
     /// What was acknowledged against what is stored; none when the stored readings were not read.
@@ -228,6 +243,9 @@ pub(crate) fn assemble(
     let took_down = episodes::took_down(&episodes);
     let bill = bill(story);
     let load = load::figures(story, tally);
+    let classes = load::classes(story, tally);
+    let quiet = episodes::quiet(story, tally);
+    let budget = budget::budget(&drill.contract, &episodes, &quiet, &classes);
     let mut findings = clauses::findings(story, tally, &episodes, &bill, ledger.as_ref());
     findings.extend(evidence::findings(story, tally, recording, &load));
     // A drill always has an availability clause, so there is always a finding.
@@ -245,8 +263,11 @@ pub(crate) fn assemble(
         seed: drill.seed,
         machine: story.header.machine.clone(),
         contract: drill.contract.clone(),
-        classes: load::classes(story, tally),
-        quiet: episodes::quiet(story, tally),
+        classes,
+        budget,
+        members: members::figures(story),
+        witnesses: witnesses::witnesses(story),
+        quiet,
         confidence: confidence::confidence(drill, &episodes),
         ledger,
         components: counters::figures(&story.counters),

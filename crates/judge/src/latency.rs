@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::{Counter, Histogram};
 
-use crate::figures::Percentiles;
+use crate::{figures::Percentiles, noise};
 
 /// Largest latency told apart, an hour: far beyond any user's patience.
 const MOST_US: u64 = 3_600_000_000;
@@ -51,10 +51,15 @@ pub(crate) fn at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Option
 
 /// The usual percentiles of a histogram followed by `failed` requests that are slower than all of it.
 pub(crate) fn percentiles(good: &Histogram<u64>, failed: u64) -> Percentiles {
+    shifted(good, failed, |percentile| percentile)
+}
+
+/// As [`percentiles`], each read at the percentile that `shift` makes of it.
+fn shifted(good: &Histogram<u64>, failed: u64, shift: impl Fn(f64) -> f64) -> Percentiles {
     let count = good.len() + failed;
     let at = |percentile| match count {
         0 => None,
-        _ => at_rank(good, rank(percentile, count)).map(ms),
+        _ => at_rank(good, rank(shift(percentile), count)).map(ms),
     };
     Percentiles {
         p50_ms: at(50.0),
@@ -105,6 +110,18 @@ impl Latencies {
     /// Over all requests.
     pub(crate) fn all(&self) -> Percentiles {
         percentiles(&self.good, self.failed)
+    }
+
+    /// 95 % intervals of [`Self::all`], lower and upper ends: the percentiles between which each true one
+    /// lies, when only `seconds` of the requests tell something of their own.
+    pub(crate) fn interval(&self, seconds: u64) -> (Percentiles, Percentiles) {
+        let margin = |percentile: f64| {
+            let share = percentile / 100.0;
+            100.0 * noise::Z * (share * (1.0 - share) / seconds.max(1) as f64).sqrt()
+        };
+        let low = shifted(&self.good, self.failed, |p| (p - margin(p)).max(0.0));
+        let high = shifted(&self.good, self.failed, |p| (p + margin(p)).min(100.0));
+        (low, high)
     }
 
     /// Over the good answers.
@@ -183,6 +200,17 @@ mod tests {
     fn without_a_request_there_is_nothing_to_hold() {
         assert_eq!(latencies(&[], 0).hold(0, 99.0), None);
         assert_eq!(latencies(&[], 0).all(), Percentiles::default());
+    }
+
+    #[test]
+    fn an_interval_holds_its_percentile_and_narrows_with_the_seconds() {
+        let latencies = latencies(&(1..=1000).collect::<Vec<_>>(), 5);
+        let (low, high) = latencies.interval(400);
+        let p95 = latencies.all().p95_ms.unwrap();
+        assert!(low.p95_ms.unwrap() < p95 && p95 < high.p95_ms.unwrap());
+        assert_eq!(high.p99_ms, None, "its upper end falls on a failed request");
+        let (narrow, _) = latencies.interval(40_000);
+        assert!(narrow.p95_ms > low.p95_ms);
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! run does not prove either ([unproven](Verdict::Unproven)): a fault without effect, a late generator or a
 //! lost observer must never look like a platform that withstood the fault.
 
+mod budget;
 mod clauses;
+mod compare;
 mod confidence;
 mod counters;
 mod episodes;
@@ -18,6 +20,8 @@ mod judgement;
 mod latency;
 mod ledger;
 mod load;
+mod members;
+mod noise;
 mod series;
 mod slots;
 mod story;
@@ -28,12 +32,17 @@ mod testing;
 mod tests;
 mod toll;
 mod users;
+mod witnesses;
 
 use std::{io::Read, time::Duration};
 
 use thiserror::Error;
 use timeline::{ArrivalError, Arrivals, Entry, Offset, StoredError, StoredReadings};
 
+pub use budget::{Budget, Burn};
+pub use compare::{
+    ClassComparison, ClauseComparison, Comparison, EpisodeComparison, Pair, RunHead, compare,
+};
 pub use evidence::{LATENESS_SHARE_PERCENT, USERS_SHARE_PERCENT};
 pub use figures::{
     ClassFigures, ClassToll, ComponentFigures, Confidence, CounterFigures, EntryFault,
@@ -43,7 +52,10 @@ pub use figures::{
 pub use judgement::{
     Bill, BillFigure, Clause, Evidence, Finding, Judgement, Measure, Unit, Verdict,
 };
+pub use members::MemberFigures;
+pub use noise::Difference;
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
+pub use witnesses::Witness;
 
 use crate::{story::Story, tally::Tally};
 

@@ -61,6 +61,9 @@ pub(crate) fn classes(story: &Story, tally: &Tally) -> Vec<ClassFigures> {
         let promised = promised.contains(&class);
         let toll = toll::of_class(class, &tally.slots);
         let latencies = &tally.latencies[index(class)];
+        let seconds = tally.slots.of_class(index(class));
+        let seconds = seconds.filter(|(_, cell)| cell.due > 0).count() as u64;
+        let (latency_low, latency_high) = latencies.interval(seconds);
         (promised || toll.requests > 0).then(|| ClassFigures {
             class,
             promised,
@@ -68,6 +71,9 @@ pub(crate) fn classes(story: &Story, tally: &Tally) -> Vec<ClassFigures> {
             good_percent: (toll.requests > 0)
                 .then(|| figure(100.0 - 100.0 * toll.bad as f64 / toll.requests as f64)),
             latency: latencies.all(),
+            latency_low,
+            latency_high,
+            seconds,
             answered: latencies.answered(),
             toll,
         })

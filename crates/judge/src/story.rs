@@ -17,6 +17,8 @@ pub(crate) struct Story<'a> {
     pub(crate) load_ended: Option<(Offset, u64)>,
     /// One for each episode of the drill, in its order.
     pub(crate) episodes: Vec<Chapter>,
+    /// How the members were, at each change.
+    pub(crate) sightings: Vec<(Offset, &'a MemberHealth)>,
     pub(crate) observer_lost: Vec<(Offset, String)>,
     pub(crate) ledger_failed: Option<(Offset, String)>,
     pub(crate) interrupted: Option<Offset>,
@@ -81,11 +83,16 @@ impl Chapter {
             }
             (_, true) => {}
         }
-        // A replica is not replaced by another replica: both had the role before.
-        let lost = |role: &Role| self.roles.contains(role) && *role != Role::PostgresReplica;
-        if !victim && health.roles.iter().any(lost) {
+        if self.is_heir(health) {
             self.replaced.get_or_insert(at);
         }
+    }
+
+    /// Whether this is another member in a role of the victims. A replica is not replaced by another
+    /// replica: both had the role before.
+    pub(crate) fn is_heir(&self, health: &MemberHealth) -> bool {
+        let lost = |role: &Role| self.roles.contains(role) && *role != Role::PostgresReplica;
+        !self.members.contains(&health.member) && health.roles.iter().any(lost)
     }
 }
 
@@ -104,6 +111,7 @@ impl<'a> Story<'a> {
             load_started: None,
             load_ended: None,
             episodes: vec![Chapter::default(); header.drill.episodes.len()],
+            sightings: vec![],
             observer_lost: vec![],
             ledger_failed: None,
             interrupted: None,
@@ -118,7 +126,7 @@ impl<'a> Story<'a> {
         Some(story)
     }
 
-    fn take(&mut self, at: Offset, event: &Event) {
+    fn take(&mut self, at: Offset, event: &'a Event) {
         match event {
             Event::Started(_) | Event::LedgerTaken { .. } => {}
             Event::Engine { member, action } => {
@@ -133,6 +141,7 @@ impl<'a> Story<'a> {
             Event::Interrupted => self.interrupted = Some(at),
             Event::Finished => self.finished = true,
             Event::Member(health) => {
+                self.sightings.push((at, health));
                 for chapter in &mut self.episodes {
                     chapter.see(at, health);
                 }

@@ -239,5 +239,6 @@ fn header() -> Header {
             count: 3,
             unit_usd: 24.0,
         }],
+        members: vec![],
     }
 }

@@ -1,16 +1,26 @@
-//! From a judgement to something to read: text for the terminal, a page for the browser, JSON for programs.
+//! From a judgement to something to read: text for the terminal, a page for the browser, JSON and JUnit XML
+//! for programs.
 //!
 //! No number is computed here; the judge has made them all. This crate is pure: it takes a
 //! [`Judgement`] and gives a string.
 
+mod around;
+mod burns;
 mod chart;
 mod document;
+mod excerpt;
+mod junit;
 mod page;
 mod plain;
+mod schema;
 mod sections;
+mod topology;
 mod words;
 
-use judge::Judgement;
+use judge::{Comparison, Judgement};
+
+pub use excerpt::{Excerpt, ExcerptLine};
+pub use schema::schema;
 
 use crate::plain::{INDENT, Paint, WIDTH};
 
@@ -61,15 +71,41 @@ fn headline(judgement: &Judgement, paint: Paint) -> String {
     format!("{word}{INDENT}{}\n\n", lines.join(&format!("\n{indent}")))
 }
 
-/// One self-contained page, with charts, for a browser or a printer.
-pub fn html(judgement: &Judgement) -> String {
-    page::page(judgement)
+/// One self-contained page for a browser or a printer: charts, the topology, and what was logged around
+/// each fault.
+pub fn html(judgement: &Judgement, excerpts: &[Excerpt]) -> String {
+    page::page(judgement, excerpts)
+}
+
+/// JUnit XML: one suite, with a case for each finding and for each episode, and the text as its output.
+pub fn junit(judgement: &Judgement) -> String {
+    junit::document(judgement, text(judgement))
+}
+
+/// Two runs side by side for a terminal, at most 100 columns wide.
+pub fn comparison(comparison: &Comparison, style: Style) -> String {
+    let paint = Paint(style.colour);
+    let mut out = String::new();
+    for section in sections::comparison(comparison) {
+        out += &paint.section(&section);
+        out.push('\n');
+    }
+    out
+}
+
+/// Two runs side by side for programs, indented.
+pub fn comparison_json(comparison: &Comparison) -> String {
+    indented(comparison)
 }
 
 /// The whole judgement, indented.
 pub fn json(judgement: &Judgement) -> String {
-    match serde_json::to_string_pretty(judgement) {
+    indented(judgement)
+}
+
+fn indented(value: &impl serde::Serialize) -> String {
+    match serde_json::to_string_pretty(value) {
         Ok(text) => text + "\n",
-        Err(error) => unreachable!("a judgement has only string keys: {error}"),
+        Err(error) => unreachable!("figures have only string keys: {error}"),
     }
 }

@@ -4,13 +4,17 @@ use askama::Template;
 use judge::Judgement;
 
 use crate::{
+    around::{Around, around},
+    burns::{Bars, bars},
     chart::{Chart, chart},
     document::{Align, Cell, Row, Section, Tone},
+    excerpt::Excerpt,
     sections,
+    topology::{Picture, picture},
     words::shout,
 };
 
-/// What the template asks for.
+/// What the template asks for, in the order in which it is shown.
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
@@ -19,26 +23,35 @@ struct Page<'a> {
     tone: Tone,
     headline: String,
     about: Vec<Cell>,
+    verdicts: [Section; 1],
+    bars: Bars,
     chart: Chart,
-    sections: Vec<Section>,
+    picture: Option<Picture>,
+    figures: [Section; 3],
+    around: Vec<Around<'a>>,
+    rest: [Section; 3],
     again: [(&'static str, &'a str); 2],
 }
 
-/// The page of a judgement.
-pub(crate) fn page(judgement: &Judgement) -> String {
+/// The page of a judgement, with what was logged around its faults.
+pub(crate) fn page(judgement: &Judgement, excerpts: &[Excerpt]) -> String {
     let page = Page {
         title: &judgement.drill,
         verdict: shout(judgement.verdict),
         tone: judgement.verdict.into(),
         headline: sections::headline(judgement),
         about: sections::about(judgement),
+        verdicts: [sections::findings(judgement)],
+        bars: bars(judgement),
         chart: chart(judgement),
-        sections: vec![
-            sections::findings(judgement),
+        picture: picture(judgement),
+        figures: [
             sections::episodes(judgement),
             sections::stopwatch(judgement),
-            sections::proof(judgement),
             sections::ledger(judgement),
+        ],
+        around: around(judgement, excerpts),
+        rest: [
             sections::load(judgement),
             sections::components(judgement),
             sections::bill(judgement),

@@ -1,11 +1,13 @@
 //! The sections of a report, from the verdict to the commands that repeat the run.
 
+mod compare;
 mod episodes;
 mod ledger;
 mod load;
 mod verdict;
 
-pub(crate) use episodes::{episodes, proof, stopwatch};
+pub(crate) use compare::comparison;
+pub(crate) use episodes::{episodes, stopwatch};
 pub(crate) use ledger::ledger;
 pub(crate) use load::{again, bill, components, load};
 pub(crate) use verdict::{about, findings, headline};

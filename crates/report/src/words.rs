@@ -1,7 +1,7 @@
 //! Numbers and names as people read them.
 
 use drill::Component;
-use judge::{EpisodeState, Verdict};
+use judge::{Burn, EpisodeState, Finding, Verdict};
 
 /// A count with its thousands set apart: `12,345`.
 pub(crate) fn count(value: u64) -> String {
@@ -60,6 +60,25 @@ pub(crate) fn trouble(state: EpisodeState) -> Option<&'static str> {
         EpisodeState::NotProven => Some("not proven"),
         EpisodeState::NotRecovered => Some("no full health"),
         EpisodeState::NotRun => Some("not run"),
+    }
+}
+
+/// What was measured, and what was promised.
+pub(crate) fn measured(finding: &Finding) -> String {
+    match &finding.limit {
+        Some(limit) => format!("{} (limit {})", finding.measured.text, limit.text),
+        None => finding.measured.text.clone(),
+    }
+}
+
+/// What a stretch of the run took of the outage budget, completing "this episode ".
+pub(crate) fn burned(burn: &Burn) -> String {
+    match burn.class {
+        None => "cost users nothing".into(),
+        Some(class) => format!(
+            "burned {:.2} s of {class}, {:.1} % of the budget",
+            burn.seconds, burn.percent
+        ),
     }
 }
 

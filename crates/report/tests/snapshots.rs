@@ -2,7 +2,8 @@
 
 mod sample;
 
-use report::{Style, html, json, styled_text, text};
+use judge::compare;
+use report::{Excerpt, ExcerptLine, Style, comparison, html, json, junit, styled_text, text};
 use sample::judged;
 
 #[test]
@@ -56,7 +57,8 @@ fn json_is_read_back_as_the_same_judgement() {
 fn the_page_needs_nothing_else_and_trusts_no_name() {
     let mut judgement = judged(22.05..41.0, false);
     judgement.episodes[0].name = "<script>alert(1)</script>".into();
-    let page = html(&judgement);
+    let excerpt = excerpt("<script src=x>");
+    let page = html(&judgement, &[excerpt]);
     for banned in ["<script", "http://", "https://", "@import", "url("] {
         assert!(!page.contains(banned), "{banned}");
     }
@@ -66,5 +68,74 @@ fn the_page_needs_nothing_else_and_trusts_no_name() {
 
 #[test]
 fn the_page_is_drawn_as_before() {
-    insta::assert_snapshot!(html(&judged(22.05..41.0, true)));
+    let excerpts = [excerpt("LOG: database system is shut down")];
+    insta::assert_snapshot!(html(&judged(22.05..41.0, true), &excerpts));
+}
+
+/// What the primary wrote when it was hit.
+fn excerpt(text: &str) -> Excerpt {
+    let line = |after_s: f64| ExcerptLine {
+        after_s,
+        text: text.into(),
+    };
+    Excerpt {
+        episode: 1,
+        member: "postgres-1".into(),
+        first: vec![line(-0.4), line(0.0)],
+        left_out: 12,
+        last: vec![line(6.3)],
+    }
+}
+
+#[test]
+fn a_log_that_was_lost_leaves_the_rest_of_the_page() {
+    let page = html(&judged(0.0..0.0, true), &[]);
+    assert!(page.contains("HELD") && !page.contains("class=\"log\""));
+}
+
+#[test]
+fn a_recording_without_members_has_no_picture() {
+    let mut judgement = judged(0.0..0.0, true);
+    judgement.members.clear();
+    assert!(!html(&judgement, &[]).contains("class=\"topology\""));
+}
+
+#[test]
+fn junit_of_a_run_that_broke() {
+    insta::assert_snapshot!(junit(&judged(22.05..41.0, true)));
+}
+
+#[test]
+fn junit_counts_what_is_not_green() {
+    let junit = junit(&judged(0.0..0.0, false));
+    assert!(
+        junit.contains(r#"tests="9" failures="0" errors="2""#),
+        "{junit}"
+    );
+    assert_eq!(junit.matches("<error ").count(), 2);
+    assert!(!junit.contains("<skipped"));
+}
+
+#[test]
+fn junit_stays_well_formed_whatever_the_names() {
+    let mut judgement = judged(0.0..0.0, false);
+    let hostile = "]]>\"'<!-- & \u{1b}[31m\u{0}\u{ffff}";
+    judgement.drill = hostile.into();
+    judgement.started_at = "äöü".into();
+    judgement.findings[0].why = hostile.into();
+    judgement.episodes[2].detail = hostile.into();
+    judgement.machine.insert(hostile.into(), hostile.into());
+    let junit = junit(&judgement);
+    assert!(junit.contains("]]&#62;&#34;&#39;&#60;!-- &#38; [31m"));
+    for banned in ["]]>", "<!--", "& ", "\u{1b}", "\u{0}", "\u{ffff}"] {
+        assert!(!junit.contains(banned), "{banned:?}");
+    }
+}
+
+#[test]
+fn two_runs_side_by_side() {
+    let (held, broke) = (judged(0.0..0.0, true), judged(22.05..41.0, false));
+    let text = comparison(&compare(&held, &broke), Style::default());
+    assert!(text.lines().all(|line| line.chars().count() <= 100));
+    insta::assert_snapshot!(text);
 }

@@ -8,7 +8,7 @@ use drill::{Component, Drill};
 use engine::Docker;
 use judge::Judgement;
 use stage::{Prices, Topology};
-use timeline::{BillLine, Event, FORMAT, Header, LoadPlan, Offset};
+use timeline::{BillLine, Event, FORMAT, Header, LoadPlan, Offset, Placed};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -102,7 +102,14 @@ async fn staged(
     let platform = raise(docker, order.root, folder, topology, say, interrupted).await?;
     let (clock, zero_unix_ns) = Clock::start();
     let (recorder, writer) = Recorder::start(clock, &folder.timeline())?;
-    let header = header(order.drill, docker, folder, bill, zero_unix_ns);
+    let header = header(
+        order.drill,
+        docker,
+        folder,
+        bill,
+        placed(&platform),
+        zero_unix_ns,
+    );
     recorder
         .record_at(Offset(0), Event::Started(Box::new(header)))
         .await;
@@ -137,6 +144,7 @@ fn header(
     docker: &Docker,
     folder: &RunFolder,
     bill: Vec<BillLine>,
+    members: Vec<Placed>,
     zero_unix_ns: u64,
 ) -> Header {
     let info = docker.info();
@@ -152,13 +160,35 @@ fn header(
     Header {
         format: FORMAT,
         run: folder.id().to_owned(),
-        started_at: jiff::Timestamp::now().to_string(),
+        started_at: wall_time(zero_unix_ns),
         drill: drill.clone(),
         zero_unix_ns,
         project: folder.project(),
         machine: BTreeMap::from(words.map(|(key, value)| (key.to_owned(), value))),
         bill,
+        members,
     }
+}
+
+/// The wall time of the clock's zero, so that what carries wall time, such as logs, can be set beside the
+/// timeline.
+fn wall_time(zero_unix_ns: u64) -> String {
+    jiff::Timestamp::from_nanosecond(zero_unix_ns.into())
+        .unwrap_or_default()
+        .to_string()
+}
+
+/// Everyone but the instruments, which are no part of the platform.
+fn placed(platform: &Platform) -> Vec<Placed> {
+    let members = platform.raised.members.iter().filter_map(|member| {
+        let component = Component::from_name(&member.component)?;
+        (component != Component::Instrument).then(|| Placed {
+            name: member.service.clone(),
+            component,
+            zone: member.zone.clone(),
+        })
+    });
+    members.collect()
 }
 
 /// A raised platform with a clock running.

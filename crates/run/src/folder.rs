@@ -1,5 +1,5 @@
-//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `stored.bin`, `undo/`, `logs/`, `verdict.json`,
-//! `report.txt`, `report.html`.
+//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `stored.bin`, `undo/`, `logs/`,
+//! `verdict.json`, `report.txt`, `report.xml`, `report.html`.
 
 use std::{
     fs::{self, File},

@@ -7,10 +7,12 @@
 mod conduct;
 mod episodes;
 mod error;
+mod excerpts;
 mod folder;
 mod heal;
 mod ledger;
 mod load;
+mod log_line;
 mod lookout;
 mod progress;
 mod raise;

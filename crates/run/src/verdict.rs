@@ -9,10 +9,10 @@ use std::{
 use judge::Judgement;
 use timeline::{Arrivals, HEADER, STORED_HEADER, StoredReadings, read_entries};
 
-use crate::{RunError, RunFolder};
+use crate::{RunError, RunFolder, excerpts::excerpts};
 
-/// Judges a recorded run and writes `verdict.json`, `report.txt` and `report.html` beside the recording. The same
-/// recording always gives the same bytes.
+/// Judges a recorded run and writes `verdict.json`, `report.txt`, `report.xml` and `report.html` beside the
+/// recording. The same recording always gives the same bytes.
 ///
 /// # Errors
 /// When the recording can't be read or judged.
@@ -29,7 +29,12 @@ pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
     let judgement = judge::judge_with_ledger(&entries, arrivals, stored)?;
     folder.write("verdict.json", report::json(&judgement).as_bytes())?;
     folder.write("report.txt", report::text(&judgement).as_bytes())?;
-    folder.write("report.html", report::html(&judgement).as_bytes())?;
+    folder.write("report.xml", report::junit(&judgement).as_bytes())?;
+    let excerpts = excerpts(folder, &entries, &judgement);
+    folder.write(
+        "report.html",
+        report::html(&judgement, &excerpts).as_bytes(),
+    )?;
     Ok(judgement)
 }
 

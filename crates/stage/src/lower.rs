@@ -7,8 +7,9 @@ use futures_util::{StreamExt, stream};
 
 use crate::StageError;
 
-/// How many lines of each container's log are kept.
-const LOG_LINES: u32 = 2_000;
+/// How many lines of each container's log are kept. A server that complains about each of its clients, as
+/// Patroni does with a traceback, must not push the first fault of a run out of its log.
+const LOG_LINES: u32 = 20_000;
 /// How many logs are read at the same time.
 const LOGS_AT_ONCE: usize = 8;
 /// How often a project is removed before it counts as raised by somebody else. A killed Compose may have
@@ -168,7 +169,7 @@ mod tests {
         let dir = folder.path().join("logs");
         save_logs(&Logs, &[member("lost"), member("api-1")], &dir).await;
         let text = std::fs::read_to_string(dir.join("api-1.log")).unwrap();
-        assert_eq!(text, "api-1, 2000 lines\n");
+        assert_eq!(text, "api-1, 20000 lines\n");
         assert!(!dir.join("lost.log").exists());
     }
 }

@@ -91,9 +91,17 @@ pub enum ArrivalError {
     /// The file can't be read.
     #[error("recording unreadable: {0}")]
     Io(#[from] io::Error),
-    /// Not a recording, or one of another version.
-    #[error("not a recording of format 1: it begins with {0:02x?}")]
+    /// Not a recording.
+    #[error("not a recording of arrivals: it begins with {0:02x?}")]
     Header([u8; 16]),
+    /// A recording of another version.
+    #[error(
+        "arrivals have format {found}, this build reads 1: judge them with the build that recorded them"
+    )]
+    Format {
+        /// The version found.
+        found: u32,
+    },
     /// A record that no generator writes.
     #[error("record {index} is not valid: class {class}, outcome {outcome}")]
     Record {
@@ -193,7 +201,13 @@ impl<R: Read> Arrivals<R> {
         let mut header = [0; HEADER.len()];
         source.read_exact(&mut header)?;
         if header != HEADER {
-            return Err(ArrivalError::Header(header));
+            let version = [header[8], header[9], header[10], header[11]];
+            return Err(match header[..8] == HEADER[..8] {
+                true => ArrivalError::Format {
+                    found: u32::from_le_bytes(version),
+                },
+                false => ArrivalError::Header(header),
+            });
         }
         Ok(Self {
             source,
@@ -277,6 +291,10 @@ mod tests {
     #[test]
     fn other_files_are_refused() {
         assert!(Arrivals::open(b"PNG.............".as_slice()).is_err());
+        let mut newer = HEADER;
+        newer[8] = 2;
+        let error = Arrivals::open(newer.as_slice()).unwrap_err().to_string();
+        assert!(error.contains("format 2, this build reads 1"), "{error}");
         let mut bytes = [HEADER.as_slice(), &[0; RECORD_BYTES]].concat();
         bytes[HEADER.len() + 31] = 99;
         assert!(

@@ -3,13 +3,25 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use drill::{Component, Drill, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{MemberHealth, Sighting};
 
 /// Nanoseconds since the run's start: the one clock of a timeline.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Offset(pub u64);
 
@@ -57,6 +69,20 @@ pub struct Header {
     pub machine: BTreeMap<String, String>,
     /// The bill: one line per price row.
     pub bill: Vec<BillLine>,
+    /// Every member of the topology, instruments left out; empty in runs recorded before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Placed>,
+}
+
+/// A member of the topology and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Service name, such as `api-1`.
+    pub name: String,
+    /// Component.
+    pub component: Component,
+    /// Zone, such as `a`, where the topology gives one.
+    pub zone: Option<String>,
 }
 
 /// One line of the bill.

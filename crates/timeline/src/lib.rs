@@ -14,11 +14,11 @@ mod stored;
 pub use arrival::{
     Arrival, ArrivalError, Arrivals, FOOTER_USER, HEADER, NEVER, Outcome, RECORD_BYTES,
 };
-pub use event::{BillLine, Entry, Event, Header, Offset};
+pub use event::{BillLine, Entry, Event, Header, Offset, Placed};
 pub use instrument::{
     Address, LedgerRequest, LoadPlan, MemberHealth, Sighting, WatchList, Watched,
 };
-pub use store::{FORMAT, StoreError, read_entries, write_entry};
+pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};
 pub use stored::{
     STORED_BYTES, STORED_HEADER, StoredError, StoredReadings, encode_stored, stored_footer,
 };

@@ -1,13 +1,20 @@
-//! The timeline as lines of JSON.
+//! The timeline as lines of JSON, and which versions of it can be read.
+//!
+//! A field or an event that is new has a default, and leaves the format's number as it is: older runs stay
+//! readable. The number rises when something old changes its meaning. Then [`OLDEST_FORMAT`] rises with it,
+//! unless the older lines are translated while they are read.
 
 use std::io::{self, BufRead, Write};
 
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{Entry, Event};
 
 /// Version of the format that this build writes.
 pub const FORMAT: u32 = 1;
+/// Oldest version that this build still reads.
+pub const OLDEST_FORMAT: u32 = 1;
 
 /// Why a timeline can't be read or written.
 #[derive(Debug, Error)]
@@ -16,22 +23,41 @@ pub enum StoreError {
     #[error("timeline: {0}")]
     Io(#[from] io::Error),
     /// A line that is not an entry.
-    #[error("timeline line {line}: {source}")]
+    #[error(
+        "timeline line {line} is unknown to this build, a newer one may have recorded it: {said}"
+    )]
     Line {
         /// Line, counted from 1.
         line: usize,
         /// What the parser says.
-        source: serde_json::Error,
+        said: serde_json::Error,
     },
     /// No header in the first line.
     #[error("timeline does not begin with a header")]
     NoHeader,
-    /// Written by another version.
-    #[error("timeline has format {found}, this build reads {FORMAT}")]
+    /// Written by a build of another time.
+    #[error(
+        "timeline has format {found}, this build reads {}: judge it with the build that recorded it",
+        range()
+    )]
     Format {
         /// The version found.
         found: u32,
     },
+}
+
+fn range() -> String {
+    match OLDEST_FORMAT == FORMAT {
+        true => FORMAT.to_string(),
+        false => format!("{OLDEST_FORMAT} to {FORMAT}"),
+    }
+}
+
+/// As much of a header as every version has, so that a version that can't be read can still be named.
+#[derive(Deserialize)]
+struct AnyHeader {
+    event: String,
+    format: u32,
 }
 
 /// Appends one entry as a line.
@@ -50,25 +76,90 @@ pub fn write_entry(mut out: impl Write, entry: &Entry) -> Result<(), StoreError>
 /// When the source can't be read, a line is not an entry, or the format is another.
 pub fn read_entries(source: impl BufRead) -> Result<Vec<Entry>, StoreError> {
     let lines = source.lines().collect::<Result<Vec<_>, _>>()?;
+    check_format(lines.first().map_or("", String::as_str))?;
     let last = lines.len().saturating_sub(1);
     let mut entries = Vec::with_capacity(lines.len());
     for (index, line) in lines.iter().enumerate() {
         match serde_json::from_str::<Entry>(line) {
             Ok(entry) => entries.push(entry),
             Err(error) if index == last && error.is_eof() && index > 0 => {}
-            Err(source) => {
+            Err(said) => {
                 return Err(StoreError::Line {
                     line: index + 1,
-                    source,
+                    said,
                 });
             }
         }
     }
     match entries.first().map(|entry| &entry.event) {
-        Some(Event::Started(header)) if header.format == FORMAT => Ok(entries),
-        Some(Event::Started(header)) => Err(StoreError::Format {
-            found: header.format,
-        }),
+        Some(Event::Started(_)) => Ok(entries),
         _ => Err(StoreError::NoHeader),
+    }
+}
+
+/// Looks at the version before anything else: a header of another version may not have the fields of ours.
+fn check_format(first: &str) -> Result<(), StoreError> {
+    match serde_json::from_str::<AnyHeader>(first) {
+        Ok(header) if header.event != "started" => Err(StoreError::NoHeader),
+        Ok(header) if !(OLDEST_FORMAT..=FORMAT).contains(&header.format) => {
+            Err(StoreError::Format {
+                found: header.format,
+            })
+        }
+        Ok(_) => Ok(()),
+        Err(_) => Err(StoreError::NoHeader),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first line of a run that was recorded before the header named the members.
+    const WITHOUT_MEMBERS: &str = r#"{"at":0,"event":"started","format":1,"run":"1124-060732-31682","started_at":"2026-11-24T06:08:13.216269705Z","drill":{"name":"small","about":"a","lesson":"l","topology":"ha","seed":2026,"traffic":{"baseline_users":500,"peak_users":1450,"span":"2days","speed":360.0,"monitors_percent":60,"monitor_every":"5s","clinician_every":"6s","request_timeout":"2s"},"pace":{"warm_up":"15s","settle":"4s","recover_within":"1m 30s"},"episodes":[{"name":"server","target":{"any":{"component":"api","count":1}},"fault":{"kill":{"signal":"KILL"}},"hold":"10s"}],"contract":{"availability_percent":99.99,"window":"2days","classes":["ingest","read"],"latency":[{"percentile":95.0,"at_most":"100ms"}],"monthly_usd":600.0}},"project":"gameday-1124-060732-31682","machine":{"cores":"2"},"bill":[{"row":"cdn","title":"CDN node","count":2,"unit_usd":20.0}]}"#;
+
+    fn error(text: &str) -> String {
+        read_entries(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_older_run_opens_and_is_written_back_as_it_was() {
+        let entries = read_entries(WITHOUT_MEMBERS.as_bytes()).unwrap();
+        let Event::Started(header) = &entries[0].event else {
+            panic!("no header");
+        };
+        assert!(header.members.is_empty());
+        let mut written = vec![];
+        write_entry(&mut written, &entries[0]).unwrap();
+        assert_eq!(
+            String::from_utf8(written).unwrap().trim_end(),
+            WITHOUT_MEMBERS
+        );
+    }
+
+    #[test]
+    fn a_version_that_can_not_be_read_is_named_even_when_nothing_else_is_known() {
+        let newer = r#"{"at":0,"event":"started","format":2,"who_knows":true}"#;
+        assert_eq!(
+            error(newer),
+            "timeline has format 2, this build reads 1: judge it with the build that recorded it"
+        );
+    }
+
+    #[test]
+    fn what_is_no_timeline_is_refused() {
+        for text in ["", "not json", r#"{"at":1,"event":"load-started"}"#] {
+            assert!(error(text).contains("header"), "{text}");
+        }
+        let unknown = format!("{WITHOUT_MEMBERS}\n{{\"at\":1,\"event\":\"flood\"}}");
+        let error = error(&unknown);
+        assert!(error.starts_with("timeline line 2 is unknown"), "{error}");
+        assert!(error.contains("unknown variant `flood`"), "{error}");
+    }
+
+    #[test]
+    fn a_last_line_cut_short_is_dropped() {
+        let cut = format!("{WITHOUT_MEMBERS}\n{{\"at\":1,\"eve");
+        assert_eq!(read_entries(cut.as_bytes()).unwrap().len(), 1);
     }
 }

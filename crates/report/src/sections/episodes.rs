@@ -111,17 +111,3 @@ fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 9] {
         first.unwrap_or_else(|| "-".into()).into(),
     ]
 }
-
-/// How each fault was seen to have its effect.
-pub(crate) fn proof(judgement: &Judgement) -> Section {
-    let mut table = Table::new(&[("episode", Left), ("hit", Left), ("seen", Left)]);
-    for row in &judgement.episodes {
-        let hit = row.members.join(" ");
-        table.row([
-            row.name.as_str().into(),
-            hit.into(),
-            row.detail.as_str().into(),
-        ]);
-    }
-    table.under("proof", "each fault's effect, read back from the engine")
-}

@@ -1,8 +1,11 @@
 //! What came of it: the verdict and the findings that it is the worst of.
 
-use judge::{Clause, Confidence, Finding, Judgement, Verdict};
+use judge::{Clause, Confidence, Judgement, Verdict};
 
-use crate::document::{Align::Left, Cell, Section, Table, Tone};
+use crate::{
+    document::{Align::Left, Cell, Section, Table, Tone},
+    words::measured,
+};
 
 /// The verdict with its reason.
 pub(crate) fn headline(judgement: &Judgement) -> String {
@@ -85,11 +88,4 @@ fn confidence(known: &Confidence) -> String {
         )
     });
     chance + &cost
-}
-
-fn measured(finding: &Finding) -> String {
-    match &finding.limit {
-        Some(limit) => format!("{} (limit {})", finding.measured.text, limit.text),
-        None => finding.measured.text.clone(),
-    }
 }

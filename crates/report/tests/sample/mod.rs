@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use drill::{Class, Component, Drill, Role};
 use judge::Judgement;
 use timeline::{
-    Arrival, Arrivals, BillLine, Entry, Event, FORMAT, HEADER, Header, Offset, Outcome,
+    Arrival, Arrivals, BillLine, Entry, Event, FORMAT, HEADER, Header, MemberHealth, Offset,
+    Outcome, Placed,
 };
 
 const DRILL: &str = r#"
@@ -76,7 +77,77 @@ fn header(drill: Drill) -> Header {
             line("server", "HTTP handler, 1 vCPU, 1 GiB", 3, 12.5),
             line("postgres", "database, 2 vCPU, 4 GiB", 3, 48.0),
         ],
+        members: members(),
     }
+}
+
+/// A small topology over three zones.
+fn members() -> Vec<Placed> {
+    let components = [
+        (Component::Varnish, 2),
+        (Component::Haproxy, 2),
+        (Component::Gateway, 2),
+        (Component::Api, 3),
+        (Component::Postgres, 3),
+        (Component::Rabbitmq, 3),
+    ];
+    let member = |component: Component, number: u8| Placed {
+        name: format!("{component}-{number}"),
+        component,
+        zone: Some(char::from(b'a' + number - 1).to_string()),
+    };
+    let of = |(component, count): (Component, u8)| (1..=count).map(move |n| member(component, n));
+    components.into_iter().flat_map(of).collect()
+}
+
+/// The load balancer misses the server, and a replica takes over from the primary.
+fn sightings() -> Vec<Entry> {
+    let seen = [
+        (
+            1.0,
+            "postgres-1",
+            Component::Postgres,
+            true,
+            vec![Role::PostgresPrimary],
+            "primary",
+        ),
+        (
+            8.6,
+            "haproxy-1",
+            Component::Haproxy,
+            false,
+            vec![],
+            "api-2 is DOWN",
+        ),
+        (
+            22.4,
+            "postgres-1",
+            Component::Postgres,
+            false,
+            vec![],
+            "no answer",
+        ),
+        (
+            25.0,
+            "postgres-2",
+            Component::Postgres,
+            true,
+            vec![Role::PostgresPrimary],
+            "primary",
+        ),
+    ];
+    let entry =
+        |(seconds, member, component, healthy, roles, detail): (_, &str, _, _, _, &str)| Entry {
+            at: at(seconds),
+            event: Event::Member(MemberHealth {
+                member: member.into(),
+                component,
+                healthy,
+                roles,
+                detail: detail.into(),
+            }),
+        };
+    seen.map(entry).to_vec()
 }
 
 fn counters(entries: &mut Vec<Entry>) {
@@ -174,6 +245,7 @@ pub(crate) fn judged(outage: std::ops::Range<f64>, with_queue: bool) -> Judgemen
         },
     ];
     counters(&mut entries);
+    entries.extend(sightings());
     entries.extend(episode(0, 8.0, "api-2", &[]));
     entries.extend(episode(1, 22.0, "postgres-1", &[Role::PostgresPrimary]));
     match with_queue {
