@@ -17,6 +17,7 @@ mod figures;
 mod judgement;
 mod latency;
 mod load;
+mod outage;
 mod series;
 mod slots;
 mod story;
@@ -41,6 +42,7 @@ pub use figures::{
 pub use judgement::{
     Bill, BillFigure, Clause, Evidence, Finding, Judgement, Measure, Unit, Verdict,
 };
+pub use outage::Outage;
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
 
 use crate::{story::Story, tally::Tally};

@@ -7,6 +7,7 @@ use timeline::{Arrival, ArrivalError, Arrivals, NEVER, Offset, Outcome};
 
 use crate::{
     latency::{self, Latencies},
+    outage::Outages,
     series::AnsweredOverTime,
     slots::{CLASSES, Slots, index},
     story::{Story, Stretch},
@@ -36,6 +37,7 @@ pub(crate) struct Tally {
     pub(crate) answered: AnsweredOverTime,
     /// Quiet time first, then one for each episode of the drill.
     pub(crate) shares: Vec<Share>,
+    pub(crate) outages: Outages,
 }
 
 /// What falls to one episode, or to the quiet time.
@@ -81,6 +83,7 @@ impl Tally {
             users: Users::new(&drill.traffic, story.zero()),
             answered: AnsweredOverTime::new(story),
             shares: vec![Share::default(); drill.episodes.len() + 1],
+            outages: Outages::new(drill.episodes.len()),
         }
     }
 
@@ -127,6 +130,11 @@ impl Tally {
         self.users.see(arrival.user, arrival.due);
         let share = self.share_of(arrival, bad);
         self.shares[share].add(class, second, arrival.due, bad);
+        match share.checked_sub(1) {
+            Some(episode) if bad => self.outages.bad(episode, class, arrival.due),
+            _ if !bad => self.outages.good(class, arrival.due),
+            _ => {}
+        }
     }
 
     /// The share that an arrival falls to: that of the episode in which it was due. A bad one that was
