@@ -7,9 +7,21 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 const PURE: [&str; 4] = ["drill", "timeline", "judge", "report"];
 const LOOPS: [&str; 4] = ["stage", "loadgen", "chaos", "probe"];
 const SERVICES: [&str; 6] = ["service-kit", "api", "ws", "gateway", "worker", "pager"];
-const TESTBED: [&str; 13] = [
-    "drill", "timeline", "judge", "report", "clock", "engine", "stage", "loadgen", "chaos",
-    "probe", "run", "gameday", "xtask",
+const TESTBED: [&str; 14] = [
+    "drill",
+    "timeline",
+    "judge",
+    "report",
+    "clock",
+    "engine",
+    "stage",
+    "loadgen",
+    "chaos",
+    "probe",
+    "calibrate",
+    "run",
+    "gameday",
+    "xtask",
 ];
 
 /// What each package of the workspace needs outside its tests, directly.

@@ -51,11 +51,14 @@ pub(crate) enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Judge a recorded run again
+    /// Judge a recorded run again, or the judge itself
     Judge {
         /// Run id, folder, or `last`
         #[arg(default_value = "last")]
         run: String,
+        /// Produce outages and latencies of known size on this machine, and see whether they are measured
+        #[arg(long, conflicts_with = "run")]
+        self_test: bool,
     },
     /// Print the report of a recorded run
     Report {

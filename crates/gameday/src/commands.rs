@@ -5,4 +5,5 @@ pub(crate) mod drills;
 pub(crate) mod heal;
 pub(crate) mod past;
 pub(crate) mod run;
+pub(crate) mod self_test;
 pub(crate) mod topology;

@@ -31,6 +31,12 @@ async fn main() -> ExitCode {
 }
 
 async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result<Exit> {
+    if let Command::Judge {
+        self_test: true, ..
+    } = args.command
+    {
+        return commands::self_test::self_test(interrupted).await;
+    }
     let place = place::Place::find(args.root)?;
     match args.command {
         Command::Run(run) => commands::run::run(&place, &run, interrupted).await,
@@ -38,7 +44,7 @@ async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result
         Command::Down { run, all } => commands::topology::down(&place, run.as_deref(), all).await,
         Command::Status => commands::topology::status(&place).await,
         Command::Heal { all } => commands::heal::heal(&place, all).await,
-        Command::Judge { run } => commands::past::judge(&place, &run),
+        Command::Judge { run, .. } => commands::past::judge(&place, &run),
         Command::Report { schema: true, .. } => commands::past::schema(),
         Command::Report { run, format, .. } => commands::past::report(&place, &run, format),
         Command::Compare { a, b, json } => commands::past::compare(&place, &a, &b, json),

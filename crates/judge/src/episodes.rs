@@ -1,6 +1,6 @@
 //! One row for each episode: what was done, what users noticed, and how long it took to mend.
 
-use drill::{Class, Episode, Role, Target};
+use drill::{Class, Role, Target};
 use timeline::Offset;
 
 use crate::{
@@ -13,19 +13,19 @@ use crate::{
 
 /// The rows of all episodes, in the drill's order.
 pub(crate) fn figures(story: &Story, tally: &Tally) -> Vec<EpisodeFigures> {
-    let episodes = story.header.drill.episodes.iter().zip(&story.episodes);
-    let shares = tally.shares.iter().skip(1);
-    let row = |((episode, chapter), share)| row(story, tally, episode, chapter, share);
-    episodes.zip(shares).map(row).collect()
+    (0..story.episodes.len())
+        .map(|number| row(story, tally, number))
+        .collect()
 }
 
-fn row(
-    story: &Story,
-    tally: &Tally,
-    episode: &Episode,
-    chapter: &Chapter,
-    share: &Share,
-) -> EpisodeFigures {
+/// The row of an episode, by its position in the drill.
+fn row(story: &Story, tally: &Tally, number: usize) -> EpisodeFigures {
+    let (episode, chapter) = (
+        &story.header.drill.episodes[number],
+        &story.episodes[number],
+    );
+    // The first share is that of the quiet time.
+    let share = &tally.shares[number + 1];
     let since = |from: Option<Offset>, to: Option<Offset>| Some(to?.since(from?).as_secs_f64());
     let from = chapter.requested;
     let (first_bad, last_bad) = share.bad_span.unzip();
@@ -56,6 +56,7 @@ fn row(
         replaced_s: since(from, chapter.replaced),
         recovery_s: since(chapter.healed, chapter.ended),
         exposed_s: since(from, chapter.ended),
+        outages: tally.outages.of(number),
         toll: toll::of_share(share, &tally.slots, &Class::ALL),
     }
 }

@@ -6,6 +6,8 @@ use drill::{Class, Component, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::outage::Outage;
+
 /// A figure to six decimals: more is noise, and would not survive being written as JSON and read again.
 pub(crate) fn figure(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
@@ -113,6 +115,9 @@ pub struct EpisodeFigures {
     pub recovery_s: Option<f64>,
     /// From the fault to full health, in seconds: the time at reduced redundancy.
     pub exposed_s: Option<f64>,
+    /// How long each class that suffered was kept out.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
     /// What users suffered.
     pub toll: Toll,
 }

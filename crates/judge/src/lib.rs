@@ -22,6 +22,7 @@ mod ledger;
 mod load;
 mod members;
 mod noise;
+mod outage;
 mod series;
 mod slots;
 mod story;
@@ -54,6 +55,7 @@ pub use judgement::{
 };
 pub use members::MemberFigures;
 pub use noise::Difference;
+pub use outage::Outage;
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
 pub use witnesses::Witness;
 

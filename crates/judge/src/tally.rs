@@ -8,6 +8,7 @@ use timeline::{Arrival, ArrivalError, Arrivals, NEVER, Offset, Outcome};
 use crate::{
     latency::{self, Latencies},
     ledger::Ledger,
+    outage::Outages,
     series::AnsweredOverTime,
     slots::{CLASSES, Slots, index},
     story::{Story, Stretch},
@@ -39,6 +40,7 @@ pub(crate) struct Tally {
     pub(crate) acknowledged: Option<Ledger>,
     /// Quiet time first, then one for each episode of the drill.
     pub(crate) shares: Vec<Share>,
+    pub(crate) outages: Outages,
 }
 
 /// What falls to one episode, or to the quiet time.
@@ -85,6 +87,7 @@ impl Tally {
             answered: AnsweredOverTime::new(story),
             acknowledged: Some(Ledger::new(story)),
             shares: vec![Share::default(); drill.episodes.len() + 1],
+            outages: Outages::new(drill.episodes.len()),
         }
     }
 
@@ -134,6 +137,11 @@ impl Tally {
         }
         let share = self.share_of(arrival, bad);
         self.shares[share].add(class, second, arrival.due, bad);
+        match share.checked_sub(1) {
+            Some(episode) if bad => self.outages.bad(episode, class, arrival.due),
+            _ if !bad => self.outages.good(class, arrival.due),
+            _ => {}
+        }
     }
 
     /// The episode, by its position in the drill, to which a moment belongs.

@@ -338,6 +338,11 @@ fn an_episode_row_tells_its_times() {
         (row.members.as_slice(), row.detail.as_str()),
         (["postgres-1".to_owned()].as_slice(), "exited with code 137")
     );
+    let [outage] = row.outages.as_slice() else {
+        panic!("{:?}", row.outages)
+    };
+    assert_eq!(outage.class, Class::Ingest);
+    assert!(about(outage.lasted_s, 2.0), "{outage:?}");
     assert_eq!(judgement.episodes[0].replaced_s, None);
     assert_eq!(judgement.quiet.toll.bad, 0);
     assert!((judgement.quiet.seconds - (60.1 - 21.0)).abs() < 0.01);
