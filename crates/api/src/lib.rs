@@ -17,6 +17,7 @@ use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
 use service_kit::breaker::Breaker;
 use service_kit::broker::Brokers;
+use service_kit::budget::RetryBudget;
 use service_kit::http::{self, Limits};
 use service_kit::metrics::HttpMetrics;
 use service_kit::postgres::{Database, PoolGauges};
@@ -71,6 +72,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
         counters: Counters::new(metrics)?,
         queue_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
         replica_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
+        hedges: RetryBudget::new(),
         read_deadline: config.read_deadline,
         write_deadline: config.write_deadline,
         write_behind: config.write_behind,

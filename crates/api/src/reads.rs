@@ -50,7 +50,7 @@ impl Api {
                 }
             }
         });
-        let answer = hedge::first_of(tries, HEDGE_AFTER, by).await;
+        let answer = hedge::first_of(tries, HEDGE_AFTER, by, &self.hedges).await;
         let source = match &answer {
             Ok((number, _)) => names[*number],
             Err(_) => "none",

@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use prometheus::IntCounterVec;
 use serde::de::DeserializeOwned;
 use service_kit::breaker::Breaker;
+use service_kit::budget::RetryBudget;
 use service_kit::metrics::{HttpMetrics, Metrics};
 use service_kit::postgres::Database;
 use service_kit::publisher::Publisher;
@@ -38,6 +39,8 @@ pub(crate) struct Api {
     pub(crate) queue_breaker: Mutex<Breaker>,
     /// Opens while the replica is slow or gone.
     pub(crate) replica_breaker: Mutex<Breaker>,
+    /// For reads that ask the primary because a replica is slow.
+    pub(crate) hedges: RetryBudget,
     pub(crate) read_deadline: Duration,
     pub(crate) write_deadline: Duration,
     /// Zero but for drills that want to see a loss.

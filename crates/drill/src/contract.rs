@@ -21,16 +21,20 @@ pub enum Class {
     Live,
     /// Static assets, served by the CDN.
     Static,
+    /// An alert, from the acknowledgement of its reading to one live stream that follows the ward. It has a
+    /// promise of its own, `alert_within`, and belongs to the others only where a drill names it.
+    Alert,
 }
 
 impl Class {
     /// Every class, in the order in which reports list them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Ingest,
         Self::Read,
         Self::Admin,
         Self::Live,
         Self::Static,
+        Self::Alert,
     ];
 
     /// The name used in drill files and reports.
@@ -41,6 +45,7 @@ impl Class {
             Self::Admin => "admin",
             Self::Live => "live",
             Self::Static => "static",
+            Self::Alert => "alert",
         }
     }
 }
@@ -63,6 +68,18 @@ pub struct LatencyClause {
     pub at_most: Duration,
 }
 
+/// Of every window of one length, the share of the users' time in which they could work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UptimeClause {
+    /// Length of the window, at least a second.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub window: Duration,
+    /// The least that the worst window may have, in percent, within 0 to 100.
+    pub at_least_percent: f64,
+}
+
 /// The promises of one drill.
 ///
 /// The outage budget of the window is `(100 - availability_percent) % of window`: 17.28 s for
@@ -76,12 +93,15 @@ pub struct Contract {
     #[serde(with = "humantime_serde", default = "Contract::default_window")]
     #[schemars(with = "String")]
     pub window: Duration,
-    /// Classes that the promise covers; all when absent.
+    /// Classes that the promise covers; all that a user asks for when absent.
     #[serde(default = "Contract::all_classes")]
     pub classes: Vec<Class>,
     /// Latency promises.
     #[serde(default)]
     pub latency: Vec<LatencyClause>,
+    /// Promises about the worst window of the users' time.
+    #[serde(default)]
+    pub user_uptime: Vec<UptimeClause>,
     /// Longest time from a fault to the last request that it costs.
     #[serde(with = "humantime_serde", default)]
     #[schemars(with = "Option<String>")]
@@ -90,6 +110,14 @@ pub struct Contract {
     #[serde(with = "humantime_serde", default)]
     #[schemars(with = "Option<String>")]
     pub redundancy_back_within: Option<Duration>,
+    /// Longest time from the acknowledgement of an alarming reading to its alert at each clinician who follows
+    /// the ward.
+    #[serde(with = "humantime_serde", default)]
+    #[schemars(with = "Option<String>")]
+    pub alert_within: Option<Duration>,
+    /// Whether no two members may be seen as the database's primary at the same time.
+    #[serde(default)]
+    pub no_split_brain: bool,
     /// How long a read may go on showing less than somebody has seen.
     #[serde(with = "humantime_serde", default)]
     #[schemars(with = "Option<String>")]
@@ -111,7 +139,8 @@ impl Contract {
     }
 
     fn all_classes() -> Vec<Class> {
-        Class::ALL.to_vec()
+        let asked_for = |class: &Class| *class != Class::Alert;
+        Class::ALL.into_iter().filter(asked_for).collect()
     }
 
     /// Seconds of outage that the window allows.
@@ -142,6 +171,14 @@ impl Contract {
             return Some(format!(
                 "latency percentile {} is not above 0 and below 100",
                 bad.percentile
+            ));
+        }
+        if let Some(bad) = self.user_uptime.iter().find(|clause| {
+            !(0.0..=100.0).contains(&clause.at_least_percent) || clause.window.as_secs() == 0
+        }) {
+            return Some(format!(
+                "user_uptime of {} % in {:?} is not within 0 to 100 % in at least a second",
+                bad.at_least_percent, bad.window
             ));
         }
         self.monthly_usd

@@ -11,10 +11,10 @@ mod target;
 mod traffic;
 mod vitals;
 
-pub use contract::{Class, Contract, LatencyClause};
+pub use contract::{Class, Contract, LatencyClause, UptimeClause};
 pub use draw::{derive_seed, pick};
 pub use fault::{Fault, Signal};
 pub use file::{Drill, DrillError, Episode, Pace, parse};
 pub use target::{Component, Role, Target};
 pub use traffic::{Traffic, TrafficError};
-pub use vitals::{reading, reading_id, slot_of};
+pub use vitals::{alarms, reading, reading_id, slot_of};

@@ -1,7 +1,7 @@
 //! What a monitor measures, and the name of each measurement: pure functions of seed, user and slot.
 
 use uuid::Uuid;
-use wire::{PATIENTS, Reading};
+use wire::{PATIENTS, Reading, Thresholds};
 
 use crate::derive_seed;
 
@@ -63,18 +63,18 @@ pub fn reading(seed: u64, user: u32, number: u32, taken_at_ms: i64) -> Reading {
     reading
 }
 
+/// Whether a reading crosses one of the limits, and so raises an alert.
+pub fn alarms(reading: &Reading, limits: &Thresholds) -> bool {
+    reading.heart_rate < limits.heart_rate_low
+        || reading.heart_rate > limits.heart_rate_high
+        || reading.spo2 < limits.spo2_low
+        || reading.systolic > limits.systolic_high
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use wire::Thresholds;
-
-    fn alarms(reading: &Reading, limits: &Thresholds) -> bool {
-        reading.heart_rate < limits.heart_rate_low
-            || reading.heart_rate > limits.heart_rate_high
-            || reading.spo2 < limits.spo2_low
-            || reading.systolic > limits.systolic_high
-    }
 
     #[test]
     fn the_formula_is_fixed() {

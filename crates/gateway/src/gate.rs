@@ -9,13 +9,13 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use service_kit::budget::RetryBudget;
 use service_kit::respond;
 use service_kit::routes::Route;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::body::Answer;
-use crate::budget::RetryBudget;
 use crate::forward::Failure;
 use crate::headers::{self, CLIENT_ID, REQUEST_ID, RequestIds};
 use crate::limiter::{Client, Limiter};

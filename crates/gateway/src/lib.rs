@@ -1,7 +1,6 @@
 //! The rate limiter in front of the platform: bounds what a client may send, passes the rest on.
 
 mod body;
-mod budget;
 pub mod config;
 mod forward;
 mod gate;
@@ -17,12 +16,12 @@ use std::time::Duration;
 
 use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
+use service_kit::budget::RetryBudget;
 use service_kit::http::{self, Limits};
 use service_kit::readiness::Readiness;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use budget::RetryBudget;
 use config::Config;
 use gate::Gate;
 use gcra::Gcra;

@@ -1,8 +1,13 @@
 //! The clauses of the contract, each held against the worst class that the contract names.
 
+mod alerts;
 mod ledger;
 mod recovery;
+mod split_brain;
 mod staleness;
+#[cfg(test)]
+mod tests;
+mod uptime;
 
 use drill::LatencyClause;
 
@@ -37,7 +42,10 @@ pub(crate) fn findings(
     ];
     let clauses = contract.latency.iter().enumerate();
     findings.extend(clauses.map(|(number, clause)| latency(story, tally, number, clause)));
+    findings.extend(uptime::findings(story, tally));
     findings.extend(recovery::findings(story, episodes));
+    findings.extend(alerts::finding(story, tally));
+    findings.extend(split_brain::finding(story));
     findings.extend(staleness::finding(story, tally));
     findings.extend(self::ledger::findings(story, ledger));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));

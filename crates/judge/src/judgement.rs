@@ -20,6 +20,7 @@ use crate::{
     series,
     story::Story,
     tally::Tally,
+    uptime::WorstWindow,
     witnesses::{self, Witness},
 };
 
@@ -58,12 +59,18 @@ pub enum Clause {
     Availability,
     /// Bad seconds against the outage budget.
     BadSeconds,
+    /// The users' time in the worst window.
+    UserUptime,
     /// A percentile of latency.
     Latency,
     /// From a fault to the last request that it cost.
     Recovery,
     /// From healing to full health.
     Redundancy,
+    /// From the acknowledgement of an alarming reading to its alert at a clinician.
+    Alerts,
+    /// Two members as primary at the same time.
+    SplitBrain,
     /// Reads that showed less than had been seen before, longer ago than the bound.
     Staleness,
     /// Acknowledged readings that are not stored as they were posted.
@@ -82,9 +89,12 @@ impl Clause {
         match self {
             Self::Availability => "availability",
             Self::BadSeconds => "bad seconds",
+            Self::UserUptime => "user uptime",
             Self::Latency => "latency",
             Self::Recovery => "recovery",
             Self::Redundancy => "redundancy",
+            Self::Alerts => "alerts",
+            Self::SplitBrain => "split brain",
             Self::Staleness => "staleness",
             Self::AcknowledgedLoss => "acknowledged loss",
             Self::Duplicates => "duplicates",
@@ -104,6 +114,8 @@ pub enum Unit {
     Milliseconds,
     /// US dollars a month.
     UsdMonthly,
+    /// Percent.
+    Percent,
     /// A plain count.
     Count,
 }
@@ -206,6 +218,9 @@ pub struct Judgement {
     pub classes: Vec<ClassFigures>,
     /// Each episode of the drill, in order.
     pub episodes: Vec<EpisodeFigures>,
+    /// The worst window of the users' time, for each of several lengths.
+    #[serde(default)]
+    pub user_uptime: Vec<WorstWindow>,
     /// The time outside all episodes.
     pub quiet: QuietFigures,
     /// What each episode took of the outage budget.
@@ -267,6 +282,7 @@ pub(crate) fn assemble(
         budget,
         members: members::figures(story),
         witnesses: witnesses::witnesses(story),
+        user_uptime: tally.uptime.worst(),
         quiet,
         confidence: confidence::confidence(drill, &episodes),
         ledger,

@@ -23,6 +23,7 @@ mod load;
 mod members;
 mod noise;
 mod outage;
+mod primaries;
 mod series;
 mod slots;
 mod story;
@@ -32,6 +33,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod toll;
+mod uptime;
 mod users;
 mod witnesses;
 
@@ -57,6 +59,7 @@ pub use members::MemberFigures;
 pub use noise::Difference;
 pub use outage::Outage;
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
+pub use uptime::WorstWindow;
 pub use witnesses::Witness;
 
 use crate::{story::Story, tally::Tally};

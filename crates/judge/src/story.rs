@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use drill::{Component, Role};
 use timeline::{Entry, Event, Header, MemberHealth, NEVER, Offset};
 
-use crate::{counters::Counters, figures::figure};
+use crate::{counters::Counters, figures::figure, primaries::Primaries};
 
 /// Everything that the entries say.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Story<'a> {
     /// How the members were, at each change.
     pub(crate) sightings: Vec<(Offset, &'a MemberHealth)>,
     pub(crate) observer_lost: Vec<(Offset, String)>,
+    pub(crate) primaries: Primaries,
     pub(crate) ledger_failed: Option<(Offset, String)>,
     pub(crate) interrupted: Option<Offset>,
     pub(crate) finished: bool,
@@ -113,6 +114,7 @@ impl<'a> Story<'a> {
             episodes: vec![Chapter::default(); header.drill.episodes.len()],
             sightings: vec![],
             observer_lost: vec![],
+            primaries: Primaries::default(),
             ledger_failed: None,
             interrupted: None,
             finished: false,
@@ -141,6 +143,7 @@ impl<'a> Story<'a> {
             Event::Interrupted => self.interrupted = Some(at),
             Event::Finished => self.finished = true,
             Event::Member(health) => {
+                self.primaries.see(at, health);
                 self.sightings.push((at, health));
                 for chapter in &mut self.episodes {
                     chapter.see(at, health);

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, io::Read};
 
+use drill::Class;
 use hdrhistogram::Histogram;
 use timeline::{Arrival, ArrivalError, Arrivals, NEVER, Offset, Outcome};
 
@@ -12,6 +13,7 @@ use crate::{
     series::AnsweredOverTime,
     slots::{CLASSES, Slots, index},
     story::{Story, Stretch},
+    uptime::Uptime,
     users::Users,
 };
 
@@ -41,6 +43,9 @@ pub(crate) struct Tally {
     /// Quiet time first, then one for each episode of the drill.
     pub(crate) shares: Vec<Share>,
     pub(crate) outages: Outages,
+    pub(crate) uptime: Uptime,
+    /// Whether the contract names a class.
+    promised: [bool; CLASSES],
 }
 
 /// What falls to one episode, or to the quiet time.
@@ -88,6 +93,10 @@ impl Tally {
             acknowledged: Some(Ledger::new(story)),
             shares: vec![Share::default(); drill.episodes.len() + 1],
             outages: Outages::new(drill.episodes.len()),
+            uptime: Uptime::new(story),
+            promised: std::array::from_fn(|class| {
+                drill.contract.classes.contains(&Class::ALL[class])
+            }),
         }
     }
 
@@ -128,12 +137,17 @@ impl Tally {
             }
             _ => self.latencies[class].failed(),
         }
-        if let Some(lateness) = arrival.lateness() {
+        // An alert is nobody's request: the generator can't be late with it.
+        let asked_for = arrival.class != Class::Alert;
+        if let Some(lateness) = arrival.lateness().filter(|_| asked_for) {
             self.lateness.saturating_record(latency::micros(lateness));
         }
         self.users.see(arrival.user, arrival.due);
         if let Some(ledger) = &mut self.acknowledged {
             ledger.add(arrival);
+        }
+        if self.promised[class] {
+            self.uptime.see(arrival.user, arrival.due, !bad);
         }
         let share = self.share_of(arrival, bad);
         self.shares[share].add(class, second, arrival.due, bad);

@@ -5,6 +5,7 @@
 //! The generator runs as a program inside the platform's edge network (`POST /drive`, see [`serve`]);
 //! the controller starts it with [`drive`] and reads the recording as it grows. Who hangs up stops the load.
 
+mod alerts;
 mod behaviour;
 mod drive;
 mod http;

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use wire::{LiveEvent, LiveRequest};
 
+use crate::alerts::Expected;
 use crate::behaviour::ward_followed;
 use crate::http::{CLIENT_ID, SITE, client_id, dial};
 use crate::schedule::User;
@@ -52,6 +53,7 @@ pub(crate) async fn follow(world: &World, user: User) {
         ward: ward_followed(world.seed, user.number),
         last_event_id: None,
         breaks: 0,
+        expected: None,
     };
     tokio::join!(pace(world, user, orders), follower.serve(inbox));
 }
@@ -99,6 +101,8 @@ struct Follower<'a> {
     ward: u32,
     last_event_id: Option<i64>,
     breaks: u64,
+    /// What is due, once the stay's first stream is open.
+    expected: Option<Expected>,
 }
 
 impl Follower<'_> {
@@ -106,6 +110,8 @@ impl Follower<'_> {
         while let Some(order) = inbox.recv().await {
             if let Order::Open { due } = order {
                 self.stay(due, &mut inbox).await;
+                self.settle();
+                self.expected = None;
             }
         }
     }
@@ -124,6 +130,14 @@ impl Follower<'_> {
             if self.wait(due, inbox, &mut asked).await == End::Left {
                 return;
             }
+        }
+    }
+
+    /// Records the alerts that have come and those that are overdue.
+    fn settle(&mut self) {
+        if let Some(expected) = &mut self.expected {
+            let now = self.world.clock.now();
+            expected.settle(self.user, now, &self.world.recorder);
         }
     }
 
@@ -160,6 +174,8 @@ impl Follower<'_> {
         let work = async {
             match self.handshake(world.patience(due)).await {
                 Ok(opened) => {
+                    let follow = || world.alerts.follow(self.ward);
+                    self.expected.get_or_insert_with(follow);
                     socket = Some(opened);
                     (Outcome::Ok, 101)
                 }
@@ -217,6 +233,7 @@ impl Follower<'_> {
             return End::Broke;
         }
         loop {
+            self.settle();
             tokio::select! {
                 frame = socket.next() => {
                     let Some(Ok(frame)) = frame else { return End::Broke };
@@ -262,7 +279,10 @@ impl Follower<'_> {
         let event = serde_json::from_str(text).ok()?;
         if let LiveEvent::Alert { alert } = &event {
             self.last_event_id = Some(alert.id);
-            self.world.recorder.tally().alert_seen();
+            let now = self.world.clock.now();
+            let expected = self.expected.as_mut();
+            let new = expected.is_none_or(|expected| expected.saw(alert, now));
+            self.world.recorder.tally().alert_seen(new);
         }
         Some(event)
     }

@@ -16,6 +16,7 @@ pub(crate) struct Tally {
     connects: AtomicU64,
     retries: AtomicU64,
     alerts: AtomicU64,
+    alerts_again: AtomicU64,
     lateness_max_ns: AtomicU64,
 }
 
@@ -27,6 +28,7 @@ pub(crate) struct Counts {
     connects: u64,
     retries: u64,
     alerts_seen: u64,
+    alerts_seen_again: u64,
     lateness_max_ms: f64,
 }
 
@@ -62,8 +64,10 @@ impl Tally {
         self.retries.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn alert_seen(&self) {
+    /// An alert came over a stream; one that is not new came twice.
+    pub(crate) fn alert_seen(&self, new: bool) {
         self.alerts.fetch_add(1, Relaxed);
+        self.alerts_again.fetch_add(u64::from(!new), Relaxed);
     }
 
     /// Records that a whole recording has.
@@ -84,6 +88,7 @@ impl Tally {
             connects: self.connects.load(Relaxed),
             retries: self.retries.load(Relaxed),
             alerts_seen: self.alerts.load(Relaxed),
+            alerts_seen_again: self.alerts_again.load(Relaxed),
             lateness_max_ms: self.lateness_max_ns.load(Relaxed) as f64 / 1e6,
         }
     }

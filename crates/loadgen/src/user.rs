@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use drill::{Class, reading};
+use drill::{Class, alarms, reading};
 use hyper::Method;
 use serde::{Deserialize, de::IgnoredAny};
 use timeline::{Offset, Outcome};
-use wire::{Accepted, Reading};
+use wire::{Accepted, Reading, Thresholds, ward_of};
 
 use crate::behaviour::{Action, action};
 use crate::http::{Answer, Ask, Line};
@@ -83,10 +83,17 @@ async fn post(world: &World, line: &mut Line, reading: &Reading, due: Offset) ->
     };
     let patience = world.patience(due);
     let answer = line.ask(&ask, patience, world.recorder.tally()).await;
-    ending(answer, 202, |body| {
+    let ending = ending(answer, 202, |body| {
         serde_json::from_slice(body)
             .is_ok_and(|Accepted { reading_id }| reading_id == reading.reading_id)
-    })
+    });
+    if ending.0 == Outcome::Ok && alarms(reading, &Thresholds::default()) {
+        let ward = ward_of(reading.patient_id);
+        world
+            .alerts
+            .announce(ward, reading.reading_id, world.clock.now());
+    }
+    ending
 }
 
 async fn act(world: &World, line: &mut Line, action: Action, due: Offset) -> Ending {

@@ -10,6 +10,7 @@ use drill::Class;
 use timeline::{Arrival, LoadPlan, NEVER, Offset, Outcome};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::alerts::AlertBook;
 use crate::recording::Recorder;
 use crate::schedule::Schedule;
 use crate::versions::Versions;
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) recorder: Recorder,
     pub(crate) versions: Versions,
+    pub(crate) alerts: AlertBook,
     /// The platform's address: one, that moves.
     pub(crate) vip: Arc<[SocketAddr]>,
     /// The CDN's addresses.
@@ -49,6 +51,7 @@ impl World {
             clock: Clock::anchored(plan.zero_unix_ns),
             recorder,
             versions: Versions::new(plan.stale_after),
+            alerts: AlertBook::new(),
             vip: Arc::default(),
             cdn: Arc::default(),
             _permit: None,

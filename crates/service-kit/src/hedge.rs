@@ -7,6 +7,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use crate::budget::RetryBudget;
+
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
@@ -21,12 +23,14 @@ pub enum Unanswered {
     Deadline,
 }
 
-/// The number and the value of the first try that gives one. A try starts when it is taken from `tries`,
-/// `after` the one before or at once when all before have failed; what is still running at the end is dropped.
+/// The number and the value of the first try that gives one. A try starts when it is taken from `tries`:
+/// at once when all before have failed, or `after` the one before while there is a budget for asking twice. What
+/// is still running at the end is dropped.
 pub async fn first_of<T, F>(
     tries: impl Iterator<Item = F>,
     after: Duration,
     deadline: Instant,
+    budget: &RetryBudget,
 ) -> Result<(usize, T), Unanswered>
 where
     F: Future<Output = Option<T>>,
@@ -35,6 +39,7 @@ where
     let mut running = FuturesUnordered::new();
     let number = |(number, attempt): (usize, F)| async move { (number, attempt.await) };
     running.push(number(tries.next().ok_or(Unanswered::NothingToTry)?));
+    budget.earn();
     let mut next_at = Instant::now() + after;
     let mut exhausted = false;
     loop {
@@ -48,6 +53,11 @@ where
             },
             () = tokio::time::sleep_until(deadline) => return Err(Unanswered::Deadline),
             () = tokio::time::sleep_until(next_at), if !exhausted => {
+                // Slow, not failed: when many are slow, asking all of them twice makes them slower.
+                if !running.is_empty() && !budget.spend() {
+                    next_at = Instant::now() + after;
+                    continue;
+                }
                 match tries.next() {
                     Some(attempt) => running.push(number(attempt)),
                     None => exhausted = true,
@@ -73,9 +83,16 @@ mod tests {
     }
 
     async fn run(tries: Vec<(u64, Option<u32>)>) -> (Result<(usize, u32), Unanswered>, u128) {
+        within(tries, &RetryBudget::new()).await
+    }
+
+    async fn within(
+        tries: Vec<(u64, Option<u32>)>,
+        budget: &RetryBudget,
+    ) -> (Result<(usize, u32), Unanswered>, u128) {
         let began = Instant::now();
         let tries = tries.into_iter().map(|(wait, value)| answer(wait, value));
-        let result = first_of(tries, AFTER, began + Duration::from_millis(70)).await;
+        let result = first_of(tries, AFTER, began + Duration::from_millis(70), budget).await;
         (result, began.elapsed().as_millis())
     }
 
@@ -89,6 +106,16 @@ mod tests {
         let (result, took) = run(vec![(1000, Some(1)), (5, Some(2))]).await;
         assert_eq!(result, Ok((1, 2)));
         assert!((35..40).contains(&took), "{took} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_budget_a_slow_try_is_waited_for_and_a_failed_one_is_still_followed() {
+        let budget = RetryBudget::new();
+        while budget.spend() {}
+        let slow = within(vec![(50, Some(1)), (1, Some(2))], &budget).await;
+        assert_eq!(slow, (Ok((0, 1)), 50));
+        let (failed, _) = within(vec![(5, None), (1, Some(2))], &budget).await;
+        assert_eq!(failed, Ok((1, 2)));
     }
 
     #[tokio::test(start_paused = true)]

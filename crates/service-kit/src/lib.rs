@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod boot;
 pub mod breaker;
 pub mod broker;
+pub mod budget;
 pub mod consumer;
 pub mod entropy;
 pub mod env;

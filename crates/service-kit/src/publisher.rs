@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::breaker::Breaker;
 use crate::broker::{Brokers, Live};
+use crate::budget::RetryBudget;
 use crate::hedge::{self, Unanswered};
 use crate::metrics::Metrics;
 
@@ -56,6 +57,7 @@ struct Shared {
     broker_health: Vec<Mutex<Breaker>>,
     queue_health: Vec<Mutex<Breaker>>,
     results: IntCounterVec,
+    budget: RetryBudget,
 }
 
 /// A broker and a queue, by number.
@@ -85,6 +87,7 @@ impl Publisher {
                 queues,
                 turn: AtomicUsize::new(0),
                 results,
+                budget: RetryBudget::new(),
             }),
         })
     }
@@ -117,7 +120,7 @@ impl Publisher {
             let task = self.shared.clone().spawn(path, id, payload.clone());
             async move { task.await.unwrap_or(false).then_some(()) }
         });
-        match hedge::first_of(tries, HEDGE_AFTER, deadline).await {
+        match hedge::first_of(tries, HEDGE_AFTER, deadline, &self.shared.budget).await {
             Ok((number, ())) => Ok(number),
             Err(Unanswered::NothingToTry) => Err(PublishError::NoBroker),
             Err(Unanswered::AllFailed) => Err(PublishError::Refused),

@@ -1,7 +1,9 @@
 //! Alerts as Postgres knows them: the truth behind the fan-out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::budget::RetryBudget;
 use service_kit::hedge;
 use service_kit::postgres::{Database, PostgresError, within};
 use tokio::time::Instant;
@@ -35,6 +37,8 @@ const LAST: &str = "SELECT coalesce(max(id), 0) AS id FROM alerts";
 pub(crate) struct AlertStore {
     pub(crate) replica: Database,
     pub(crate) primary: Database,
+    /// For asking the primary because the replica is slow.
+    pub(crate) hedges: Arc<RetryBudget>,
 }
 
 impl AlertStore {
@@ -71,7 +75,7 @@ impl AlertStore {
                 let asked = within(deadline, query(database));
                 async move { asked.await.ok() }
             });
-        let answer = hedge::first_of(tries, HEDGE_AFTER, deadline).await;
+        let answer = hedge::first_of(tries, HEDGE_AFTER, deadline, &self.hedges).await;
         answer.ok().map(|(_, rows)| rows)
     }
 }

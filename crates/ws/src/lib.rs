@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
+use service_kit::budget::RetryBudget;
 use service_kit::http::{self, Limits};
 use service_kit::postgres::{Database, PoolGauges};
 use service_kit::readiness::Readiness;
@@ -50,7 +51,11 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let redis = RedisLink::start(&config.redis, redis_up);
 
     let counters = Counters::new(metrics)?;
-    let store = AlertStore { replica, primary };
+    let store = AlertStore {
+        replica,
+        primary,
+        hedges: Arc::new(RetryBudget::new()),
+    };
     let hub = Hub::start(counters.clone());
     tokio::spawn(feed::follow(redis, hub.clone()));
     tokio::spawn(sweep::run(store.clone(), hub.clone(), counters.clone()));

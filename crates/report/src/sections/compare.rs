@@ -107,6 +107,7 @@ fn unit_word(unit: Unit) -> &'static str {
         Unit::Seconds => " s",
         Unit::Milliseconds => " ms",
         Unit::UsdMonthly => " USD",
+        Unit::Percent => " %",
         Unit::Count => "",
     }
 }

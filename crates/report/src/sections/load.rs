@@ -1,7 +1,7 @@
 //! The traffic as users, as the generator and as each component counted it; the bill; and how to repeat it.
 
 use drill::Component;
-use judge::{CounterFigures, Judgement, Kind, LoadFigures, Percentiles};
+use judge::{CounterFigures, Judgement, Kind, LoadFigures, Percentiles, WorstWindow};
 
 use crate::{
     document::{
@@ -67,7 +67,7 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
     let note =
         "latency in ms from the due time over all requests; a failed one is slower than any answer";
     let mut section = table.under("load", note);
-    section.intro = users_and_rates(load);
+    section.intro = users_and_rates(load) + &uptime(&judgement.user_uptime);
     section
 }
 
@@ -86,6 +86,20 @@ fn users_and_rates(load: &LoadFigures) -> String {
         load.scenario_hours,
         load.speed,
     )
+}
+
+/// The users' time in the worst window of each length.
+fn uptime(worst: &[WorstWindow]) -> String {
+    let part =
+        |worst: &WorstWindow| format!("{:.2} % of {:.0} s", worst.up_percent, worst.window_s);
+    let parts: Vec<_> = worst.iter().map(part).collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(
+            " In the worst window users were up for {}.",
+            parts.join(", ")
+        ),
+    }
 }
 
 fn percentiles(of: &Percentiles) -> [Cell; 5] {

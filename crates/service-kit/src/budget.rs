@@ -1,5 +1,5 @@
-//! A budget for repeating requests: repeating heals single failures, but when everything is slow it multiplies
-//! the load and keeps everything slow.
+//! A budget for repeating requests and for asking twice: both heal single failures, but when everything is slow
+//! they multiply the load and keep everything slow.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,28 +9,34 @@ const REQUESTS_PER_RETRY: u32 = 10;
 /// Repetitions that may be saved up: a moved address breaks this many requests under way at once.
 const MOST_SAVED: u32 = 50;
 
-/// Shared by all requests of a gateway.
+/// Shared by all requests of one kind in a process.
 #[derive(Debug)]
-pub(crate) struct RetryBudget {
+pub struct RetryBudget {
     /// In parts of a repetition, [`REQUESTS_PER_RETRY`] of which make one.
     saved: AtomicU32,
 }
 
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl RetryBudget {
     /// A full one.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             saved: AtomicU32::new(MOST_SAVED * REQUESTS_PER_RETRY),
         }
     }
 
     /// A first try earns its part.
-    pub(crate) fn earn(&self) {
+    pub fn earn(&self) {
         self.change(|saved| (saved < MOST_SAVED * REQUESTS_PER_RETRY).then_some(saved + 1));
     }
 
     /// Whether one repetition may be made, which is then spent.
-    pub(crate) fn spend(&self) -> bool {
+    pub fn spend(&self) -> bool {
         self.change(|saved| saved.checked_sub(REQUESTS_PER_RETRY))
     }
 
