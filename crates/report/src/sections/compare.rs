@@ -165,7 +165,7 @@ fn worth(change: Option<&Difference>, decimals: usize) -> [Cell; 3] {
         ];
     };
     let number = |value: Option<f64>| {
-        value.map_or_else(|| "?".into(), |value| format!("{value:+.decimals$}"))
+        value.map_or_else(|| "-".into(), |value| format!("{value:+.decimals$}"))
     };
     let interval = match (of.low, of.high) {
         (None, None) => String::new(),
