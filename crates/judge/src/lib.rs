@@ -17,6 +17,8 @@ mod figures;
 mod judgement;
 mod latency;
 mod load;
+#[cfg(test)]
+mod mutations;
 mod outage;
 mod series;
 mod slots;
