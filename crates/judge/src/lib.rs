@@ -22,6 +22,8 @@ mod ledger;
 mod load;
 mod members;
 mod noise;
+#[cfg(test)]
+mod mutations;
 mod outage;
 mod primaries;
 mod series;

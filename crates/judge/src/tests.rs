@@ -1,4 +1,4 @@
-//! Each known breach must be found broken, each hole in the evidence unproven, and nothing else.
+//! What a judgement tells beside its verdict. That each breach and each doubt is found is in `mutations`.
 
 use std::time::Duration;
 
@@ -117,26 +117,6 @@ fn an_outage_within_the_budget_keeps_the_availability_but_not_the_percentile() {
 }
 
 #[test]
-fn few_errors_in_many_seconds_break_only_the_bad_seconds() {
-    let mut run = Run::healthy();
-    // One of at least two a second, for twenty seconds, in a class of its own.
-    run.header().drill.contract.latency.clear();
-    for arrival in run
-        .arrivals
-        .iter_mut()
-        .filter(|a| a.user == 0 && a.due < at(20.0))
-    {
-        arrival.outcome = Outcome::Failed;
-    }
-    let judgement = run.judge();
-    assert_eq!(titles(&judgement, Verdict::Broken), ["bad seconds"]);
-    assert_eq!(
-        finding(&judgement, Clause::BadSeconds).measured.number,
-        Some(20.0)
-    );
-}
-
-#[test]
 fn a_slow_class_is_broken_even_if_the_others_are_fast() {
     let run = Run::healthy().each(|arrival| {
         if arrival.class == Class::Static {
@@ -177,40 +157,12 @@ fn a_bill_above_the_limit_is_broken() {
 }
 
 #[test]
-fn holes_in_the_recording_are_unproven() {
-    let mut run = Run::healthy();
-    run.footer = false;
-    unproven(&run, "recording incomplete");
-    let mut run = Run::healthy();
-    run.arrivals.pop();
-    unproven(&run, "recording incomplete");
-    unproven(
-        &Run::healthy().without(|event| matches!(event, Event::LoadEnded { .. })),
-        "recording incomplete",
-    );
-    let mut run = Run::healthy();
-    run.arrivals[5].due.0 = u64::MAX - 1;
-    unproven(&run, "recording incomplete");
-}
-
-#[test]
 fn a_record_that_no_generator_writes_is_unproven_not_an_error() {
     let run = Run::healthy();
     let mut bytes = run.recording();
     bytes[HEADER.len() + 100 * 32 + 31] = 99;
     let judgement = judge(&run.entries, Arrivals::open(bytes.as_slice()).unwrap()).unwrap();
     assert!(titles(&judgement, Verdict::Unproven).contains(&"recording incomplete"));
-}
-
-#[test]
-fn a_run_cut_short_is_unproven() {
-    unproven(
-        &Run::healthy().without(|event| *event == Event::Finished),
-        "run cut short",
-    );
-    let mut run = Run::healthy();
-    run.push(50.0, Event::Interrupted);
-    unproven(&run, "run cut short");
 }
 
 #[test]
@@ -277,26 +229,6 @@ fn an_episode_that_did_not_run_or_recover_is_unproven() {
             .text
             .contains("redis-1")
     );
-}
-
-#[test]
-fn too_few_users_are_unproven() {
-    let mut run = Run::healthy();
-    run.arrivals.retain(|arrival| arrival.user < 14);
-    let arrivals = run.arrivals.len() as u64;
-    let mut run = run.without(|event| matches!(event, Event::LoadEnded { .. }));
-    run.push(60.1, Event::LoadEnded { arrivals });
-    unproven(&run, "too few users");
-}
-
-#[test]
-fn a_promised_class_without_requests_is_unproven() {
-    let run = Run::healthy().each(|arrival| {
-        if arrival.class == Class::Live {
-            arrival.class = Class::Read;
-        }
-    });
-    unproven(&run, "class without requests");
 }
 
 #[test]
