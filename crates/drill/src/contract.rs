@@ -100,33 +100,49 @@ pub struct Contract {
     #[serde(default)]
     pub latency: Vec<LatencyClause>,
     /// Promises about the worst window of the users' time.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_uptime: Vec<UptimeClause>,
     /// Longest time from a fault to the last request that it costs.
-    #[serde(with = "humantime_serde", default)]
+    #[serde(
+        with = "humantime_serde",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub service_back_within: Option<Duration>,
     /// Longest time from healing to full health; at most the pace's `recover_within`.
-    #[serde(with = "humantime_serde", default)]
+    #[serde(
+        with = "humantime_serde",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub redundancy_back_within: Option<Duration>,
     /// Longest time from the acknowledgement of an alarming reading to its alert at each clinician who follows
     /// the ward.
-    #[serde(with = "humantime_serde", default)]
+    #[serde(
+        with = "humantime_serde",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub alert_within: Option<Duration>,
     /// Whether no two members may be seen as the database's primary at the same time.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_split_brain: bool,
     /// How long a read may go on showing less than somebody has seen.
-    #[serde(with = "humantime_serde", default)]
+    #[serde(
+        with = "humantime_serde",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub stale_at_most: Option<Duration>,
     /// Most acknowledged readings that may be missing or altered once everything has healed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_readings: Option<u64>,
     /// Most readings that may be stored more than once.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_readings: Option<u64>,
     /// Most that the topology may cost a month, in US dollars.
     #[serde(default)]

@@ -21,9 +21,9 @@ mod latency;
 mod ledger;
 mod load;
 mod members;
-mod noise;
 #[cfg(test)]
 mod mutations;
+mod noise;
 mod outage;
 mod primaries;
 mod series;

@@ -61,7 +61,7 @@ pub struct Header {
     pub drill: Drill,
     /// The run's start on the wall clock, in nanoseconds since the Unix epoch: zero of every offset. 0 in
     /// recordings of builds that did not write it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_unknown")]
     pub zero_unix_ns: u64,
     /// Compose project.
     pub project: String,
@@ -83,6 +83,11 @@ pub struct Placed {
     pub component: Component,
     /// Zone, such as `a`, where the topology gives one.
     pub zone: Option<String>,
+}
+
+/// Whether a build that did not write it left the wall clock's zero out.
+fn is_unknown(zero_unix_ns: &u64) -> bool {
+    *zero_unix_ns == 0
 }
 
 /// One line of the bill.
