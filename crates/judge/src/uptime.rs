@@ -187,6 +187,16 @@ mod tests {
     }
 
     #[test]
+    fn who_was_overtaken_does_not_end_an_outage() {
+        let mut uptime = uptime(1);
+        for (seconds, good) in [(1.0, false), (0.5, true), (3.0, true)] {
+            uptime.see(0, at(seconds), good);
+        }
+        assert_eq!(uptime.worst()[0].up_percent, 0.0);
+        assert_eq!(uptime.worst().last().unwrap().up_percent, 0.0);
+    }
+
+    #[test]
     fn nothing_has_no_worst_window() {
         assert!(uptime(3).worst().is_empty());
     }
