@@ -62,7 +62,7 @@ pub(crate) fn classes(story: &Story, tally: &Tally) -> Vec<ClassFigures> {
         let toll = toll::of_class(class, &tally.slots);
         let latencies = &tally.latencies[index(class)];
         let seconds = tally.slots.of_class(index(class));
-        let seconds = seconds.filter(|(_, cell)| cell.due > 0).count() as u64;
+        let seconds = seconds.filter(|cell| cell.due > 0).count() as u64;
         let (latency_low, latency_high) = latencies.interval(seconds);
         (promised || toll.requests > 0).then(|| ClassFigures {
             class,

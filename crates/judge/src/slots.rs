@@ -23,6 +23,22 @@ pub(crate) struct Cell {
     pub(crate) bad: u32,
 }
 
+impl Cell {
+    /// Whether more than half of the requests were bad.
+    fn is_down(self) -> bool {
+        u64::from(self.bad) * 2 > u64::from(self.due)
+    }
+}
+
+/// A second in which requests were due, and the silent seconds after it for which it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) second: usize,
+    /// Length, the first second included.
+    pub(crate) seconds: u64,
+    pub(crate) cell: Cell,
+}
+
 /// One cell for each second and class.
 #[derive(Debug, Default)]
 pub(crate) struct Slots(Vec<[Cell; CLASSES]>);
@@ -51,11 +67,40 @@ impl Slots {
     }
 
     /// The cells of a class, second by second.
-    pub(crate) fn of_class(&self, class: usize) -> impl Iterator<Item = (usize, Cell)> {
-        self.0
-            .iter()
-            .enumerate()
-            .map(move |(second, cells)| (second, cells[class]))
+    pub(crate) fn of_class(&self, class: usize) -> impl Iterator<Item = Cell> {
+        self.0.iter().map(move |cells| cells[class])
+    }
+
+    /// The seconds of a class in which requests were due, each with the silent ones that it speaks for.
+    pub(crate) fn spans(&self, class: usize) -> impl Iterator<Item = Span> {
+        let asked = self.of_class(class).enumerate();
+        asked
+            .filter(|(_, cell)| cell.due > 0)
+            .map(move |(second, cell)| self.span(second, class, cell))
+    }
+
+    /// A span that begins with the given second. Nobody is known to have been served between two seconds that
+    /// were both down, so the silent ones between them are as bad as the first; any other silence says nothing.
+    ///
+    /// `cell.bad` may count only some of the second's bad requests, such as those of one episode.
+    pub(crate) fn span(&self, second: usize, class: usize, cell: Cell) -> Span {
+        let silent = match self.cell(second, class).is_down() {
+            true => self.silent_until_down(second + 1, class),
+            false => 0,
+        };
+        Span {
+            second,
+            seconds: 1 + silent as u64,
+            cell,
+        }
+    }
+
+    /// Silent seconds from `from` to the next that is down; 0 where the next is not down, or there is none.
+    fn silent_until_down(&self, from: usize, class: usize) -> usize {
+        let rest = self.0.get(from..).unwrap_or_default();
+        let next = rest.iter().position(|cells| cells[class].due > 0);
+        next.filter(|silent| rest[*silent][class].is_down())
+            .unwrap_or(0)
     }
 
     /// Most requests a second over `width` seconds in a row; over all seconds where there are fewer.
@@ -85,21 +130,22 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// Adds up seconds in ascending order. `cell.bad` may count only some of the bad requests of a second,
+    /// Adds up spans in ascending order. `cell.bad` may count only some of the bad requests of a second,
     /// such as those of one episode, while `cell.due` counts all: so the parts of a run add up to the run.
-    ///
-    /// A second without a request says nothing: it neither ends an outage nor lengthens it at its end.
-    pub(crate) fn of(cells: impl Iterator<Item = (usize, Cell)>) -> Self {
+    pub(crate) fn of(spans: impl Iterator<Item = Span>) -> Self {
         let mut sums = Self::default();
         let mut outage_from = None;
-        for (second, cell) in cells.filter(|(_, cell)| cell.due > 0) {
-            let (due, bad) = (u64::from(cell.due), u64::from(cell.bad));
-            sums.equivalents += bad as f64 / due as f64;
-            sums.bad_seconds += u64::from(bad * 100 > due * BAD_SECOND_ABOVE_PERCENT);
-            if bad * 2 > due {
-                let from = *outage_from.get_or_insert(second);
-                sums.down_seconds += 1;
-                sums.longest_outage_s = sums.longest_outage_s.max((second - from + 1) as u64);
+        for span in spans.filter(|span| span.cell.due > 0) {
+            let (due, bad) = (u64::from(span.cell.due), u64::from(span.cell.bad));
+            sums.equivalents += span.seconds as f64 * bad as f64 / due as f64;
+            if bad * 100 > due * BAD_SECOND_ABOVE_PERCENT {
+                sums.bad_seconds += span.seconds;
+            }
+            if span.cell.is_down() {
+                let from = *outage_from.get_or_insert(span.second);
+                sums.down_seconds += span.seconds;
+                let lasted_s = (span.second - from) as u64 + span.seconds;
+                sums.longest_outage_s = sums.longest_outage_s.max(lasted_s);
             } else {
                 outage_from = None;
             }
@@ -113,12 +159,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A table of one class, from the requests due and bad in each second.
+    fn table(cells: &[(u32, u32)]) -> Slots {
+        let row = |(due, bad): &(u32, u32)| {
+            let mut row = [Cell::default(); CLASSES];
+            row[0] = Cell {
+                due: *due,
+                bad: *bad,
+            };
+            row
+        };
+        Slots(cells.iter().map(row).collect())
+    }
+
     fn sums(cells: &[(u32, u32)]) -> Sums {
-        let cells = cells.iter().map(|(due, bad)| Cell {
-            due: *due,
-            bad: *bad,
-        });
-        Sums::of(cells.enumerate())
+        Sums::of(table(cells).spans(0))
     }
 
     #[test]
@@ -141,9 +196,21 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_second_does_not_end_an_outage() {
-        assert_eq!(sums(&[(1, 1), (0, 0), (1, 1), (0, 0)]).longest_outage_s, 3);
+    fn a_silent_second_within_an_outage_is_part_of_it() {
+        let outage = sums(&[(1, 1), (0, 0), (0, 0), (4, 3), (0, 0)]);
+        assert_eq!((outage.longest_outage_s, outage.down_seconds), (4, 4));
+        assert_eq!((outage.equivalents, outage.bad_seconds), (3.75, 4));
         assert_eq!(sums(&[(1, 1), (1, 0), (1, 1)]).longest_outage_s, 1);
+    }
+
+    #[test]
+    fn a_silent_second_beside_a_better_one_says_nothing() {
+        for other in [0, 1] {
+            let before = sums(&[(2, other), (0, 0), (1, 1)]);
+            let after = sums(&[(1, 1), (0, 0), (2, other)]);
+            assert_eq!((before.down_seconds, after.down_seconds), (1, 1));
+            assert_eq!(before.equivalents, after.equivalents);
+        }
     }
 
     #[test]
@@ -162,14 +229,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_integral_is_the_sum_of_its_parts(cells in prop::collection::vec(any_cell(), 0..60), cut in 0_usize..60) {
-            let cut = cut.min(cells.len());
-            let whole = sums(&cells);
-            let (left, right) = (sums(&cells[..cut]), sums(&cells[cut..]));
+        fn the_integral_is_the_sum_of_its_parts(
+            cells in prop::collection::vec(any_cell(), 0..60),
+            of_left in prop::collection::vec(0.0..=1.0_f64, 60),
+        ) {
+            let slots = table(&cells);
+            // Any part of the bad requests of each second, and the rest of them.
+            let part = |left: bool| {
+                let of_left = of_left.clone();
+                let spans = slots.spans(0).map(move |span| {
+                    let taken = (f64::from(span.cell.bad) * of_left[span.second]) as u32;
+                    let bad = if left { taken } else { span.cell.bad - taken };
+                    Span { cell: Cell { bad, ..span.cell }, ..span }
+                });
+                Sums::of(spans)
+            };
+            let (whole, left, right) = (Sums::of(slots.spans(0)), part(true), part(false));
             prop_assert!((whole.equivalents - left.equivalents - right.equivalents).abs() < 1e-9);
-            prop_assert_eq!(whole.bad_seconds, left.bad_seconds + right.bad_seconds);
-            prop_assert_eq!(whole.down_seconds, left.down_seconds + right.down_seconds);
+            prop_assert!(whole.bad_seconds >= left.bad_seconds.max(right.bad_seconds));
             prop_assert!(whole.longest_outage_s >= left.longest_outage_s.max(right.longest_outage_s));
+        }
+
+        #[test]
+        fn silence_is_never_worse_than_a_request_that_failed_in_it(cells in prop::collection::vec(any_cell(), 0..60)) {
+            let asked: Vec<_> = cells.iter().map(|(due, bad)| if *due == 0 { (1, 1) } else { (*due, *bad) }).collect();
+            let (silent, asked) = (sums(&cells), sums(&asked));
+            prop_assert!(silent.equivalents <= asked.equivalents + 1e-9);
+            prop_assert!(silent.longest_outage_s <= asked.longest_outage_s);
         }
 
         #[test]
@@ -182,14 +268,14 @@ mod tests {
 
         #[test]
         fn order_of_arrival_does_not_matter(mut all in prop::collection::vec((0_usize..20, 0_usize..CLASSES, any::<bool>()), 0..200)) {
-            let table = |all: &[(usize, usize, bool)]| {
+            let table_of = |all: &[(usize, usize, bool)]| {
                 let mut slots = Slots::default();
                 all.iter().for_each(|(second, class, bad)| slots.add(*second, *class, *bad));
                 slots.0
             };
-            let forward = table(&all);
+            let forward = table_of(&all);
             all.reverse();
-            prop_assert_eq!(forward, table(&all));
+            prop_assert_eq!(forward, table_of(&all));
         }
     }
 }

@@ -4,7 +4,7 @@ use drill::Class;
 
 use crate::{
     figures::{ClassToll, Toll, figure},
-    slots::{Cell, Slots, Sums, index},
+    slots::{Cell, Slots, Span, Sums, index},
     tally::Share,
 };
 
@@ -13,16 +13,16 @@ use crate::{
 pub(crate) fn of_share(share: &Share, slots: &Slots, classes: &[Class]) -> Toll {
     let by_class = classes.iter().map(|class| {
         let number = index(*class);
-        let cells = share.bad_slots.iter().map(|(second, bad)| {
+        let spans = share.bad_slots.iter().map(|(second, bad)| {
             let due = slots.cell(*second, number).due;
             let bad = bad[number];
-            (*second, Cell { due, bad })
+            slots.span(*second, number, Cell { due, bad })
         });
         class_toll(
             *class,
             share.requests[number],
             share.bad[number],
-            Sums::of(with_gaps(cells, slots, number)),
+            Sums::of(with_gaps(spans, slots, number)),
         )
     });
     summed(by_class.collect())
@@ -30,38 +30,39 @@ pub(crate) fn of_share(share: &Share, slots: &Slots, classes: &[Class]) -> Toll 
 
 /// What the whole run cost one class.
 pub(crate) fn of_class(class: Class, slots: &Slots) -> ClassToll {
-    let cells = || slots.of_class(index(class)).map(|(_, cell)| cell);
-    let sum = |value: fn(Cell) -> u32| cells().map(|cell| u64::from(value(cell))).sum();
+    let sum = |value: fn(Cell) -> u32| {
+        let cells = slots.of_class(index(class));
+        cells.map(|cell| u64::from(value(cell))).sum()
+    };
     class_toll(
         class,
         sum(|cell| cell.due),
         sum(|cell| cell.bad),
-        Sums::of(slots.of_class(index(class))),
+        Sums::of(slots.spans(index(class))),
     )
 }
 
 /// Seconds without a bad request are not in the share's list, but they end an outage: between two listed
-/// seconds that are not neighbours, one that had requests is put in, if there is one.
-fn with_gaps<'a>(
-    cells: impl Iterator<Item = (usize, Cell)> + 'a,
-    slots: &'a Slots,
+/// spans that are not neighbours, a second that had requests is put in, if there is one.
+fn with_gaps(
+    spans: impl Iterator<Item = Span>,
+    slots: &Slots,
     class: usize,
-) -> impl Iterator<Item = (usize, Cell)> + 'a {
+) -> impl Iterator<Item = Span> {
     let mut expected = None;
-    cells.flat_map(move |(second, cell)| {
-        let from = expected.replace(second + 1).unwrap_or(second);
+    spans.flat_map(move |span| {
+        let from = expected.replace(span.second + span.seconds as usize);
         let due = |s: usize| slots.cell(s, class).due;
-        let better = (from..second).find(|s| due(*s) > 0);
-        let better = better.map(|s| {
-            (
-                s,
-                Cell {
-                    due: due(s),
-                    bad: 0,
-                },
-            )
+        let better = (from.unwrap_or(span.second)..span.second).find(|s| due(*s) > 0);
+        let better = better.map(|second| Span {
+            second,
+            seconds: 1,
+            cell: Cell {
+                due: due(second),
+                bad: 0,
+            },
         });
-        better.into_iter().chain([(second, cell)])
+        better.into_iter().chain([span])
     })
 }
 
@@ -115,7 +116,7 @@ pub(crate) fn worst(tolls: &[ClassToll]) -> Option<&ClassToll> {
 mod tests {
     use super::*;
 
-    /// A second with requests but without a bad one lies between two dead ones.
+    /// A second with requests but without a bad one lies between two dead ones; a silent one between two others.
     #[test]
     fn a_good_second_that_the_share_does_not_list_ends_an_outage() {
         let mut slots = Slots::default();
