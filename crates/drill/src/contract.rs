@@ -127,6 +127,13 @@ pub struct Contract {
     )]
     #[schemars(with = "Option<String>")]
     pub alert_within: Option<Duration>,
+    /// Most alerts that may come again to a clinician who was shown them already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated_alerts: Option<u64>,
+    /// Most acknowledged alarming readings of which the third party that notifies staff may not have heard once
+    /// everything has healed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_pages: Option<u64>,
     /// Whether no two members may be seen as the database's primary at the same time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_split_brain: bool,

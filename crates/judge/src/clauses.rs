@@ -2,6 +2,7 @@
 
 mod alerts;
 mod ledger;
+mod pages;
 mod recovery;
 mod split_brain;
 mod staleness;
@@ -12,8 +13,9 @@ mod uptime;
 use drill::LatencyClause;
 
 use crate::{
+    Kept,
     episodes::took_down,
-    figures::{ClassToll, EpisodeFigures, LedgerFigures},
+    figures::{ClassToll, EpisodeFigures},
     judgement::{Bill, Clause, Evidence, Finding, Measure, Unit, Verdict},
     latency::Held,
     slots::{BAD_SECOND_ABOVE_PERCENT, index},
@@ -28,7 +30,7 @@ pub(crate) fn findings(
     tally: &Tally,
     episodes: &[EpisodeFigures],
     bill: &Bill,
-    ledger: Option<&LedgerFigures>,
+    kept: &Kept,
 ) -> Vec<Finding> {
     let contract = &story.header.drill.contract;
     let promised = contract
@@ -44,10 +46,11 @@ pub(crate) fn findings(
     findings.extend(clauses.map(|(number, clause)| latency(story, tally, number, clause)));
     findings.extend(uptime::findings(story, tally));
     findings.extend(recovery::findings(story, episodes));
-    findings.extend(alerts::finding(story, tally));
+    findings.extend(alerts::findings(story, tally));
+    findings.extend(pages::finding(story, kept.pages.as_ref()));
     findings.extend(split_brain::finding(story));
     findings.extend(staleness::finding(story, tally));
-    findings.extend(self::ledger::findings(story, ledger));
+    findings.extend(self::ledger::findings(story, kept.ledger.as_ref()));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));
     findings
 }
@@ -189,6 +192,14 @@ fn against(within: Option<bool>) -> Verdict {
         None => Verdict::Unproven,
         Some(true) => Verdict::Held,
         Some(false) => Verdict::Broken,
+    }
+}
+
+fn count(text: String, number: Option<u64>) -> Measure {
+    Measure {
+        text,
+        number: number.map(|number| number as f64),
+        unit: Unit::Count,
     }
 }
 

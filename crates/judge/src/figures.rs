@@ -239,6 +239,8 @@ pub enum EntryFault {
     Altered,
     /// Stored more than once.
     Duplicated,
+    /// Alarming and acknowledged, and staff was not notified.
+    NotPaged,
 }
 
 /// One reading that is not stored as it should be.

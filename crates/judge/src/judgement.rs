@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use timeline::Offset;
 
 use crate::{
+    Kept, PageFigures,
     budget::{self, Budget},
     clauses, confidence, counters, episodes,
     evidence::{self, Recording},
@@ -69,6 +70,10 @@ pub enum Clause {
     Redundancy,
     /// From the acknowledgement of an alarming reading to its alert at a clinician.
     Alerts,
+    /// Alerts that were shown to the same clinician more than once.
+    RepeatedAlerts,
+    /// Alarming readings of which staff was not notified through the third party.
+    Pages,
     /// Two members as primary at the same time.
     SplitBrain,
     /// Reads that showed less than had been seen before, longer ago than the bound.
@@ -94,6 +99,8 @@ impl Clause {
             Self::Recovery => "recovery",
             Self::Redundancy => "redundancy",
             Self::Alerts => "alerts",
+            Self::RepeatedAlerts => "repeated alerts",
+            Self::Pages => "pages",
             Self::SplitBrain => "split brain",
             Self::Staleness => "staleness",
             Self::AcknowledgedLoss => "acknowledged loss",
@@ -234,6 +241,9 @@ pub struct Judgement {
     /// What was acknowledged against what is stored; none when the stored readings were not read.
     #[serde(default)]
     pub ledger: Option<LedgerFigures>,
+    /// Alarming readings against the third party's book; none when it was not read.
+    #[serde(default)]
+    pub pages: Option<PageFigures>,
     /// What each component counted itself.
     pub components: Vec<ComponentFigures>,
     /// The bill.
@@ -251,7 +261,7 @@ pub(crate) fn assemble(
     story: &Story,
     tally: &Tally,
     recording: &Recording,
-    ledger: Option<LedgerFigures>,
+    kept: Kept,
 ) -> Judgement {
     let drill = &story.header.drill;
     let episodes = episodes::figures(story, tally);
@@ -261,7 +271,7 @@ pub(crate) fn assemble(
     let classes = load::classes(story, tally);
     let quiet = episodes::quiet(story, tally);
     let budget = budget::budget(&drill.contract, &episodes, &quiet, &classes);
-    let mut findings = clauses::findings(story, tally, &episodes, &bill, ledger.as_ref());
+    let mut findings = clauses::findings(story, tally, &episodes, &bill, &kept);
     findings.extend(evidence::findings(story, tally, recording, &load));
     // A drill always has an availability clause, so there is always a finding.
     let worst = findings.iter().map(|finding| finding.verdict).max();
@@ -285,7 +295,8 @@ pub(crate) fn assemble(
         user_uptime: tally.uptime.worst(),
         quiet,
         confidence: confidence::confidence(drill, &episodes),
-        ledger,
+        ledger: kept.ledger,
+        pages: kept.pages,
         components: counters::figures(&story.counters),
         series: series::series(story, tally),
         rerun: format!("gameday run chaos/{}.toml", drill.name),

@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, io::Read, time::Duration};
 
-use drill::{Class, reading, slot_of};
+use drill::{Class, alarms, reading, slot_of};
 use timeline::{Arrival, Offset, Outcome, StoredError, StoredReadings};
-use wire::Reading;
+use uuid::Uuid;
+use wire::{Reading, Thresholds};
 
 use crate::{
-    figures::{EntryFault, LedgerEntry, LedgerFigures},
+    figures::{EntryFault, LedgerEntry, LedgerFigures, figure},
     story::Story,
 };
 
@@ -18,7 +19,7 @@ use crate::{
 mod tests;
 
 /// Entries that are named; more are only counted.
-const MOST_NAMED: usize = 100;
+pub(crate) const MOST_NAMED: usize = 100;
 
 /// Slots of one user, a bit each.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +59,7 @@ struct Monitor {
 
 /// The readings of a run that were acknowledged.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Acknowledged {
     seed: u64,
     begin: Offset,
     every: Duration,
@@ -67,7 +68,7 @@ pub(crate) struct Ledger {
     monitors: Vec<Monitor>,
 }
 
-impl Ledger {
+impl Acknowledged {
     /// For the run that the story tells.
     pub(crate) fn new(story: &Story) -> Self {
         let drill = &story.header.drill;
@@ -93,6 +94,28 @@ impl Ledger {
         // Both fit: the quotient counts slots, the remainder is below one period.
         monitor.phase_ns = (since % every) as u64;
         monitor.acknowledged.set((since / every) as u32);
+    }
+
+    /// Those that alarm, with the moment at which they were due.
+    pub(crate) fn alarming(&self) -> impl Iterator<Item = (Uuid, Offset)> {
+        let limits = Thresholds::default();
+        let all = self
+            .monitors
+            .iter()
+            .enumerate()
+            .flat_map(|(user, monitor)| {
+                let slots = monitor.acknowledged.iter();
+                slots.map(move |slot| (user as u32, slot))
+            });
+        all.filter_map(move |(user, slot)| {
+            let reading = reading(self.seed, user, slot, 0);
+            alarms(&reading, &limits).then(|| (reading.reading_id, self.due(user, slot)))
+        })
+    }
+
+    /// Seconds from the load's begin.
+    pub(crate) fn seconds(&self, at: Offset) -> f64 {
+        figure(at.since(self.begin).as_secs_f64())
     }
 
     /// Compares with what is stored. `place` tells in which episode a moment falls.
@@ -177,6 +200,8 @@ impl Ledger {
             EntryFault::Lost => &mut figures.lost,
             EntryFault::Altered => &mut figures.altered,
             EntryFault::Duplicated => &mut figures.duplicated,
+            // A fault of the way to staff, not of what is stored.
+            EntryFault::NotPaged => return,
         };
         *count += 1;
         if fault != EntryFault::Duplicated {
@@ -187,7 +212,7 @@ impl Ledger {
             figures.named.push(LedgerEntry {
                 reading_id: drill::reading_id(self.seed, user, slot).to_string(),
                 fault,
-                due_s: crate::figures::figure(due.since(self.begin).as_secs_f64()),
+                due_s: self.seconds(due),
                 episode,
             });
         }

@@ -25,6 +25,7 @@ mod members;
 mod mutations;
 mod noise;
 mod outage;
+mod pages;
 mod primaries;
 mod series;
 mod slots;
@@ -60,6 +61,7 @@ pub use judgement::{
 pub use members::MemberFigures;
 pub use noise::Difference;
 pub use outage::Outage;
+pub use pages::PageFigures;
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
 pub use uptime::WorstWindow;
 pub use witnesses::Witness;
@@ -68,6 +70,13 @@ use crate::{story::Story, tally::Tally};
 
 /// A reading that was due so long before a fault may be lost by it: acknowledged, and not yet where it is safe.
 const JUST_BEFORE: Duration = Duration::from_secs(2);
+
+/// What became of the acknowledged readings; none where it was not looked at.
+#[derive(Debug, Default)]
+struct Kept {
+    ledger: Option<LedgerFigures>,
+    pages: Option<PageFigures>,
+}
 
 /// Why a run can't be judged at all. Anything less is a finding, not an error.
 #[derive(Debug, Error)]
@@ -108,15 +117,19 @@ pub fn judge_with_ledger(
         spoilt,
     };
     let acknowledged = std::mem::take(&mut tally.acknowledged);
-    let ledger = match (acknowledged, stored) {
-        (Some(ledger), Some(mut stored)) => {
-            // A fault also takes what was acknowledged just before it.
-            let soon = |at: Offset| Offset::from(at.as_duration() + JUST_BEFORE);
-            let episode = |at| tally.episode_at(at).or_else(|| tally.episode_at(soon(at)));
-            let place = |at| episode(at).map(|number| story.name_of(number));
-            Some(ledger.compare(&mut stored, place)?)
+    // A fault also takes what was acknowledged just before it.
+    let soon = |at: Offset| Offset::from(at.as_duration() + JUST_BEFORE);
+    let episode = |at| tally.episode_at(at).or_else(|| tally.episode_at(soon(at)));
+    let place = |at| episode(at).map(|number| story.name_of(number));
+    let mut kept = Kept::default();
+    if let Some(acknowledged) = acknowledged {
+        let zero_unix_ns = story.header.zero_unix_ns;
+        let book = story.pages.as_ref();
+        let compared = book.map(|book| pages::compare(&acknowledged, book, zero_unix_ns, place));
+        kept.pages = compared;
+        if let Some(mut stored) = stored {
+            kept.ledger = Some(acknowledged.compare(&mut stored, place)?);
         }
-        _ => None,
-    };
-    Ok(judgement::assemble(&story, &tally, &recording, ledger))
+    }
+    Ok(judgement::assemble(&story, &tally, &recording, kept))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use drill::{Component, Role};
 use timeline::{Entry, Event, Header, MemberHealth, NEVER, Offset};
+use wire::Paged;
 
 use crate::{counters::Counters, figures::figure, primaries::Primaries};
 
@@ -22,6 +23,9 @@ pub(crate) struct Story<'a> {
     pub(crate) observer_lost: Vec<(Offset, String)>,
     pub(crate) primaries: Primaries,
     pub(crate) ledger_failed: Option<(Offset, String)>,
+    /// The third party's book, where it was read.
+    pub(crate) pages: Option<&'a [Paged]>,
+    pub(crate) pages_failed: Option<(Offset, String)>,
     pub(crate) interrupted: Option<Offset>,
     pub(crate) finished: bool,
     /// Latest offset of any entry.
@@ -116,6 +120,8 @@ impl<'a> Story<'a> {
             observer_lost: vec![],
             primaries: Primaries::default(),
             ledger_failed: None,
+            pages: None,
+            pages_failed: None,
             interrupted: None,
             finished: false,
             last: Offset(0),
@@ -137,6 +143,8 @@ impl<'a> Story<'a> {
                 }
             }
             Event::LedgerFailed { reason } => self.ledger_failed = Some((at, reason.clone())),
+            Event::PagesTaken { pages } => self.pages = Some(pages),
+            Event::PagesFailed { reason } => self.pages_failed = Some((at, reason.clone())),
             Event::LoadStarted => self.load_started = Some(at),
             Event::LoadEnded { arrivals } => self.load_ended = Some((at, *arrivals)),
             Event::ObserverLost { reason } => self.observer_lost.push((at, reason.clone())),

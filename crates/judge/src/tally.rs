@@ -8,7 +8,7 @@ use timeline::{Arrival, ArrivalError, Arrivals, NEVER, Offset, Outcome};
 
 use crate::{
     latency::{self, Latencies},
-    ledger::Ledger,
+    ledger::Acknowledged,
     outage::Outages,
     series::AnsweredOverTime,
     slots::{CLASSES, Slots, index},
@@ -39,7 +39,7 @@ pub(crate) struct Tally {
     pub(crate) users: Users,
     pub(crate) answered: AnsweredOverTime,
     /// What was acknowledged, until it is compared with what is stored.
-    pub(crate) acknowledged: Option<Ledger>,
+    pub(crate) acknowledged: Option<Acknowledged>,
     /// Quiet time first, then one for each episode of the drill.
     pub(crate) shares: Vec<Share>,
     pub(crate) outages: Outages,
@@ -90,7 +90,7 @@ impl Tally {
             lateness: latency::histogram(),
             users: Users::new(&drill.traffic, story.zero()),
             answered: AnsweredOverTime::new(story),
-            acknowledged: Some(Ledger::new(story)),
+            acknowledged: Some(Acknowledged::new(story)),
             shares: vec![Share::default(); drill.episodes.len() + 1],
             outages: Outages::new(drill.episodes.len()),
             uptime: Uptime::new(story),

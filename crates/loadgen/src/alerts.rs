@@ -118,6 +118,19 @@ impl Expected {
     }
 }
 
+/// The record of an alert that its follower was shown before.
+pub(crate) fn repeated(user: u32, now: Offset) -> Arrival {
+    Arrival {
+        user,
+        class: Class::Alert,
+        outcome: Outcome::Repeated,
+        status: 0,
+        due: now,
+        sent: now,
+        done: now,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

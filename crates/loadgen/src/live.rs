@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use wire::{LiveEvent, LiveRequest};
 
-use crate::alerts::Expected;
+use crate::alerts::{self, Expected};
 use crate::behaviour::ward_followed;
 use crate::http::{CLIENT_ID, SITE, client_id, dial};
 use crate::schedule::User;
@@ -282,7 +282,11 @@ impl Follower<'_> {
             let now = self.world.clock.now();
             let expected = self.expected.as_mut();
             let new = expected.is_none_or(|expected| expected.saw(alert, now));
-            self.world.recorder.tally().alert_seen(new);
+            let recorder = &self.world.recorder;
+            recorder.tally().alert_seen(new);
+            if !new {
+                recorder.record(alerts::repeated(self.user, now));
+            }
         }
         Some(event)
     }

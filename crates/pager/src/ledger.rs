@@ -1,11 +1,15 @@
 //! Which pages came and what became of them.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::{IntCounter, IntCounterVec};
 use serde::Serialize;
 use service_kit::metrics::Metrics;
+use wire::Paged;
+
+use crate::book::Book;
 
 /// Pages by outcome, as `GET /pages` shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -24,20 +28,34 @@ pub struct Pages {
     pub malformed: u64,
 }
 
-/// Counts. Copies share it.
+/// What the ledger holds: counts since the start, and the book, which outlives a restart.
+#[derive(Debug)]
+struct Inner {
+    pages: Pages,
+    known: HashSet<i64>,
+    book: Book,
+}
+
+/// Counts and keeps. Copies share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
-    inner: Arc<Mutex<(Pages, HashSet<i64>)>>,
+    inner: Arc<Mutex<Inner>>,
     outcomes: IntCounterVec,
     repeated: IntCounter,
 }
 
 impl Ledger {
     /// Counts in `pager_pages_total{outcome}` and `pager_repeated_total` too.
-    pub(crate) fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+    pub(crate) fn new(book: Book, metrics: &Metrics) -> Result<Self, prometheus::Error> {
         let help = "Pages by outcome: taken, failed, hung, malformed.";
+        let known = book.pages().iter().map(|page| page.alert_id).collect();
+        let inner = Inner {
+            pages: Pages::default(),
+            known,
+            book,
+        };
         Ok(Self {
-            inner: Arc::default(),
+            inner: Arc::new(Mutex::new(inner)),
             outcomes: metrics.counters("pager_pages_total", help, &["outcome"])?,
             repeated: metrics.counter("pager_repeated_total", "Pages taken more than once.")?,
         })
@@ -45,22 +63,31 @@ impl Ledger {
 
     /// The counts so far.
     pub(crate) fn pages(&self) -> Pages {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).0
+        self.lock().pages
     }
 
-    /// A page was taken.
-    pub(crate) fn taken(&self, alert: i64) {
-        self.outcomes.with_label_values(&["taken"]).inc();
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (pages, known) = &mut *inner;
-        pages.taken += 1;
-        match known.insert(alert) {
-            true => pages.alerts += 1,
-            false => {
-                pages.repeated += 1;
-                self.repeated.inc();
-            }
+    /// Every page taken, those before a restart included.
+    pub(crate) fn book(&self) -> Vec<Paged> {
+        self.lock().book.pages().to_vec()
+    }
+
+    /// Takes a page.
+    ///
+    /// # Errors
+    /// When it can't be kept; then it is not taken.
+    pub(crate) fn take(&self, page: Paged) -> io::Result<()> {
+        let mut inner = self.lock();
+        let alert = page.alert_id;
+        inner.book.enter(page)?;
+        inner.pages.taken += 1;
+        if inner.known.insert(alert) {
+            inner.pages.alerts += 1;
+        } else {
+            inner.pages.repeated += 1;
+            self.repeated.inc();
         }
+        self.outcomes.with_label_values(&["taken"]).inc();
+        Ok(())
     }
 
     /// A page was refused.
@@ -80,8 +107,11 @@ impl Ledger {
 
     fn count(&self, outcome: &str, of: impl Fn(&mut Pages) -> &mut u64) {
         self.outcomes.with_label_values(&[outcome]).inc();
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        *of(&mut inner.0) += 1;
+        *of(&mut self.lock().pages) += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,17 +119,32 @@ impl Ledger {
 mod tests {
     use super::*;
 
+    fn page(alert_id: i64) -> Paged {
+        Paged {
+            alert_id,
+            reading_id: uuid::Uuid::nil(),
+            taken_at_ms: 5,
+        }
+    }
+
     #[test]
-    fn repeats_are_told_from_new_alerts() {
-        let ledger = Ledger::new(&Metrics::new().unwrap()).unwrap();
-        ledger.taken(1);
-        ledger.taken(1);
-        ledger.taken(2);
+    fn repeats_are_told_from_new_alerts_also_after_a_restart() {
+        let path = std::env::temp_dir().join(format!("pager-ledger-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let open = || Ledger::new(Book::open(&path).unwrap(), &Metrics::new().unwrap()).unwrap();
+        let ledger = open();
+        for alert in [1, 1, 2] {
+            ledger.take(page(alert)).unwrap();
+        }
         ledger.hung();
         let pages = ledger.pages();
         assert_eq!(
             (pages.taken, pages.alerts, pages.repeated, pages.hung),
             (3, 2, 1, 1)
         );
+        let ledger = open();
+        ledger.take(page(2)).unwrap();
+        assert_eq!(ledger.pages().repeated, 1);
+        assert_eq!(ledger.book().len(), 4);
     }
 }

@@ -2,8 +2,11 @@
 //! else's system. It behaves well or badly as told on the admin port.
 
 pub mod behaviour;
+mod book;
 pub mod config;
 pub mod ledger;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -14,9 +17,10 @@ use service_kit::http::{self, Limits};
 use service_kit::readiness::Readiness;
 use service_kit::respond::{self, Plain};
 use tokio::net::TcpListener;
-use wire::Page;
+use wire::{Page, Paged};
 
 use behaviour::{Behaviour, Mode, SLOW, Switch};
+use book::Book;
 use config::Config;
 use ledger::Ledger;
 
@@ -28,7 +32,8 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let listener = TcpListener::bind(config.common.listen).await?;
     let admin = TcpListener::bind(config.common.admin_listen).await?;
     let switch = Switch::default();
-    let ledger = Ledger::new(&process.metrics)?;
+    let book = Book::open(config.book.as_ref())?;
+    let ledger = Ledger::new(book, &process.metrics)?;
     let (shown, told) = (ledger.clone(), switch.clone());
     let control = move |request| control(request, told.clone(), shown.clone());
     tokio::spawn(process.admin(Readiness::default()).serve(admin, control));
@@ -59,10 +64,13 @@ async fn page(request: Request<Incoming>, switch: Switch, ledger: Ledger) -> Res
         None => None,
     };
     match page {
-        Some(page) => {
-            ledger.taken(page.alert.id);
-            respond::text(StatusCode::OK, "taken\n")
-        }
+        Some(page) => match ledger.take(entry(&page)) {
+            Ok(()) => respond::text(StatusCode::OK, "taken\n"),
+            Err(error) => {
+                tracing::error!(%error, "page not kept");
+                respond::problem(StatusCode::INTERNAL_SERVER_ERROR, "page not kept")
+            }
+        },
         None => {
             ledger.malformed();
             respond::problem(StatusCode::UNPROCESSABLE_ENTITY, "not a page")
@@ -70,10 +78,20 @@ async fn page(request: Request<Incoming>, switch: Switch, ledger: Ledger) -> Res
     }
 }
 
-/// `PUT /behaviour`, `GET /behaviour` and `GET /pages` on the admin port.
+fn entry(page: &Page) -> Paged {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Paged {
+        alert_id: page.alert.id,
+        reading_id: page.alert.reading_id,
+        taken_at_ms: now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+    }
+}
+
+/// `PUT /behaviour`, `GET /behaviour`, `GET /pages` and `GET /book` on the admin port.
 async fn control(request: Request<Incoming>, switch: Switch, ledger: Ledger) -> Response<Plain> {
     match (request.method().as_str(), request.uri().path()) {
         ("GET", "/pages") => respond::json(StatusCode::OK, &ledger.pages()),
+        ("GET", "/book") => respond::json(StatusCode::OK, &ledger.book()),
         ("GET", "/behaviour") => {
             let mode = switch.get();
             respond::json(StatusCode::OK, &Behaviour { mode })

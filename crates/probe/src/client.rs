@@ -8,9 +8,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, body::Incoming, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use timeline::{LedgerRequest, Sighting, WatchList};
+use timeline::{LedgerRequest, PagesRequest, Sighting, WatchList};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
+use wire::Paged;
 
 use crate::ProbeError;
 
@@ -56,6 +57,19 @@ pub async fn ledger(
         Some((piece, rest))
     });
     Ok(bytes.boxed())
+}
+
+/// Every page that the third party took, as its own book has it.
+///
+/// # Errors
+/// When the observer cannot be reached, is silent for 3 s or breaks off, or the book can't be read.
+pub async fn pages(observer: SocketAddr, request: &PagesRequest) -> Result<Vec<Paged>, ProbeError> {
+    let mut answer = open(observer, "/pages", request, MOST_SILENCE).await?;
+    let mut book = BytesMut::new();
+    while let Some(bytes) = answer.next_bytes().await? {
+        book.extend_from_slice(&bytes);
+    }
+    serde_json::from_slice(&book).map_err(|source| nonsense(observer, &book, source))
 }
 
 /// Sends a request and waits for its 200.
@@ -148,6 +162,14 @@ impl Answer {
     }
 }
 
+fn nonsense(observer: SocketAddr, text: &[u8], source: serde_json::Error) -> ProbeError {
+    ProbeError::Nonsense {
+        observer,
+        line: String::from_utf8_lossy(text).chars().take(120).collect(),
+        source,
+    }
+}
+
 /// An answer of lines.
 struct Lines(Answer);
 
@@ -159,11 +181,8 @@ impl Lines {
             if line.is_empty() {
                 continue;
             }
-            return serde_json::from_slice(&line).map_err(|source| ProbeError::Nonsense {
-                observer: self.0.observer,
-                line: String::from_utf8_lossy(&line).chars().take(120).collect(),
-                source,
-            });
+            let sighting = serde_json::from_slice(&line);
+            return sighting.map_err(|source| nonsense(self.0.observer, &line, source));
         }
     }
 

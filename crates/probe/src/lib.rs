@@ -4,7 +4,8 @@
 //! [`serve`] is the instrument that stands in the networks: `POST /watch` with a
 //! [`timeline::WatchList`] answers with one [`timeline::Sighting`] a line until the caller hangs up, which
 //! ends every look at once. [`watch`] is the caller's side, and [`Board`] folds the sightings into the
-//! present state of the platform. `POST /ledger`, or [`ledger`], answers with every stored reading. The observer only reads: it opens no pool and writes nothing anywhere.
+//! present state of the platform. `POST /ledger`, or [`ledger`], answers with every stored reading, and `POST /pages`, or
+//! [`pages`], with what the third party took. The observer only reads: it opens no pool and writes nothing anywhere.
 
 mod board;
 mod check;
@@ -14,6 +15,7 @@ mod http;
 mod ledger;
 mod look;
 mod metrics;
+mod pages;
 mod patrol;
 mod ports;
 mod resp;
@@ -22,7 +24,7 @@ mod site;
 mod sql;
 
 pub use board::Board;
-pub use client::{ledger, watch};
+pub use client::{ledger, pages, watch};
 pub use error::ProbeError;
 pub use ports::Ports;
 pub use server::serve;

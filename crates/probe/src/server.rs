@@ -21,7 +21,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{Ports, ledger::Ledger, patrol, site::Site};
+use crate::{Ports, ledger::Ledger, pages, patrol, site::Site};
 
 /// How often a blank line is sent: each side notices within a few of them that the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -34,8 +34,8 @@ const MOST_BYTES: usize = 1 << 20;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Answers `POST /watch`, `POST /ledger`, `GET /clock` and `GET /livez` until the returned future is dropped, which also ends
-/// every watch.
+/// Answers `POST /watch`, `POST /ledger`, `POST /pages`, `GET /clock` and `GET /livez` until the returned future is
+/// dropped, which also ends every watch.
 pub async fn serve(listener: TcpListener, ports: Ports) {
     let mut callers = JoinSet::new();
     loop {
@@ -77,6 +77,13 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, ports: Ports) -> R
         (&Method::POST, "/ledger") => match read(request.into_body()).await {
             Ok(request) => match Ledger::begin(&request, ports).await {
                 Ok(ledger) => Response::new(BodyExt::boxed_unsync(StreamBody::new(ledger.bytes()))),
+                Err(message) => plain(StatusCode::BAD_GATEWAY, format!("{message}\n")),
+            },
+            Err(message) => plain(StatusCode::BAD_REQUEST, message),
+        },
+        (&Method::POST, "/pages") => match read(request.into_body()).await {
+            Ok(request) => match pages::read(&request, ports).await {
+                Ok(book) => Response::new(BodyExt::boxed_unsync(Full::new(book))),
                 Err(message) => plain(StatusCode::BAD_GATEWAY, format!("{message}\n")),
             },
             Err(message) => plain(StatusCode::BAD_REQUEST, message),

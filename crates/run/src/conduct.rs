@@ -18,7 +18,7 @@ use crate::{
     heal, judge_folder, ledger,
     load::Load,
     lookout::{look, record_engine},
-    raise,
+    pages, raise,
     recorder::Recorder,
 };
 
@@ -249,13 +249,12 @@ impl Stage<'_> {
                 (self.say)(Progress::Line(
                     "reading what is stored, once all is well".into(),
                 ));
-                let taking = ledger::take(
-                    platform,
-                    lookout,
-                    &drill.pace,
-                    self.folder.stored(),
-                    recorder,
-                );
+                let taking = async {
+                    let stored = self.folder.stored();
+                    ledger::take(platform, lookout, &drill.pace, stored, recorder).await?;
+                    pages::take(platform, recorder).await;
+                    Ok(())
+                };
                 tokio::select! {
                     taken = taking => taken,
                     () = self.interrupted.cancelled() => Ok(()),

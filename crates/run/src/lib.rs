@@ -14,6 +14,7 @@ mod ledger;
 mod load;
 mod log_line;
 mod lookout;
+mod pages;
 mod progress;
 mod raise;
 mod recorder;

@@ -36,11 +36,13 @@ pub enum Outcome {
     NotSent = 6,
     /// Answered with less than was seen before, longer ago than the staleness bound.
     Stale = 7,
+    /// An alert that the same clinician was shown before.
+    Repeated = 8,
 }
 
 impl Outcome {
     /// Every outcome, in the order of its code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ok,
         Self::Rejected,
         Self::Failed,
@@ -49,6 +51,7 @@ impl Outcome {
         Self::TimedOut,
         Self::NotSent,
         Self::Stale,
+        Self::Repeated,
     ];
 
     /// The word for reports.
@@ -62,6 +65,7 @@ impl Outcome {
             Self::TimedOut => "timed out",
             Self::NotSent => "not sent",
             Self::Stale => "stale",
+            Self::Repeated => "repeated",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use drill::{Component, Drill, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use wire::Paged;
 
 use crate::{MemberHealth, Sighting};
 
@@ -213,6 +214,16 @@ pub enum Event {
     },
     /// The stored readings could not be read.
     LedgerFailed {
+        /// Why.
+        reason: String,
+    },
+    /// The third party's own book of the pages that it took, read after everything had healed.
+    PagesTaken {
+        /// In the order in which they were taken.
+        pages: Vec<Paged>,
+    },
+    /// The third party's book could not be read.
+    PagesFailed {
         /// Why.
         reason: String,
     },

@@ -63,6 +63,13 @@ pub struct LedgerRequest {
     pub password: String,
 }
 
+/// Whom the observer asks for the third party's book: the body of `POST /pages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PagesRequest {
+    /// The third party, as an IPv4 address of a network that the observer shares.
+    pub pager: String,
+}
+
 /// How a member is, by its own interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberHealth {

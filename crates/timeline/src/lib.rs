@@ -16,7 +16,7 @@ pub use arrival::{
 };
 pub use event::{BillLine, Entry, Event, Header, Offset, Placed};
 pub use instrument::{
-    Address, LedgerRequest, LoadPlan, MemberHealth, Sighting, WatchList, Watched,
+    Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, Sighting, WatchList, Watched,
 };
 pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};
 pub use stored::{

@@ -169,6 +169,17 @@ pub enum LiveRequest {
     },
 }
 
+/// A page that the third party took, as its own book has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paged {
+    /// The alert.
+    pub alert_id: i64,
+    /// The reading that raised it.
+    pub reading_id: Uuid,
+    /// Milliseconds since the Unix epoch.
+    pub taken_at_ms: i64,
+}
+
 /// What the worker hands to the third party that notifies staff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {

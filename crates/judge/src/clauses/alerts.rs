@@ -1,4 +1,4 @@
-//! Every alert reaches everybody who follows its ward, in time.
+//! Every alert reaches everybody who follows its ward, in time and once.
 
 use drill::Class;
 use timeline::Outcome;
@@ -10,13 +10,19 @@ use crate::{
     tally::Tally,
 };
 
-use super::seconds;
+use super::{count, seconds};
 
-/// The finding, if the contract has the clause.
-pub(super) fn finding(story: &Story, tally: &Tally) -> Option<Finding> {
+/// The findings on the clauses that the contract has.
+pub(super) fn findings(story: &Story, tally: &Tally) -> Vec<Finding> {
+    let findings = [in_time(story, tally), once(story, tally)];
+    findings.into_iter().flatten().collect()
+}
+
+fn in_time(story: &Story, tally: &Tally) -> Option<Finding> {
     let limit_s = story.header.drill.contract.alert_within?.as_secs_f64();
     let outcomes = &tally.outcomes[index(Class::Alert)];
-    let due: u64 = outcomes.iter().sum();
+    // One that comes again was due once.
+    let due = outcomes.iter().sum::<u64>() - outcomes[Outcome::Repeated as usize];
     let missed = due - outcomes[Outcome::Ok as usize];
     let slowest_s = tally.latencies[index(Class::Alert)].answered().max_ms;
     let slowest_s = slowest_s.map(|ms| ms / 1000.0);
@@ -37,6 +43,29 @@ pub(super) fn finding(story: &Story, tally: &Tally) -> Option<Finding> {
         measured: seconds(text, slowest_s.filter(|_| missed == 0)),
         limit: Some(seconds(format!("{limit_s:.0} s"), Some(limit_s))),
         why: "From the acknowledgement of an alarming reading to each live stream that follows the ward.".into(),
+        evidence: Evidence::default(),
+    })
+}
+
+fn once(story: &Story, tally: &Tally) -> Option<Finding> {
+    let limit = story.header.drill.contract.repeated_alerts?;
+    let outcomes = &tally.outcomes[index(Class::Alert)];
+    let (shown, again) = (
+        outcomes[Outcome::Ok as usize],
+        outcomes[Outcome::Repeated as usize],
+    );
+    Some(Finding {
+        clause: Clause::RepeatedAlerts,
+        title: "alerts shown once".into(),
+        verdict: match (shown, again) {
+            (_, again) if again > limit => Verdict::Broken,
+            (0, _) => Verdict::Unproven,
+            _ => Verdict::Held,
+        },
+        measured: count(format!("{again} again, of {shown}"), Some(again)),
+        limit: Some(count(format!("{limit} again"), Some(limit))),
+        why: "What comes twice is read twice, and hides what is new. Seen by each clinician over one stay, also when the stream was opened again."
+            .into(),
         evidence: Evidence::default(),
     })
 }

@@ -2,10 +2,12 @@
 
 use crate::{
     figures::LedgerFigures,
-    judgement::{Clause, Evidence, Finding, Measure, Unit, Verdict},
+    judgement::{Clause, Evidence, Finding, Verdict},
     ledger::worst_first,
     story::Story,
 };
+
+use super::count;
 
 /// Why a loss is worse than an error.
 const WHY_LOST: &str = "Whoever was told that a reading is kept does not send it again. Compared with the database \
@@ -82,13 +84,5 @@ fn losers(ledger: &LedgerFigures) -> Evidence {
     Evidence {
         offsets: vec![],
         episodes: episodes.map(|(name, _)| name.to_owned()).collect(),
-    }
-}
-
-fn count(text: String, number: Option<u64>) -> Measure {
-    Measure {
-        text,
-        number: number.map(|number| number as f64),
-        unit: Unit::Count,
     }
 }

@@ -94,6 +94,26 @@ fn every_alert_comes_and_comes_in_time() {
 }
 
 #[test]
+fn an_alert_that_comes_again_is_no_second_alert_and_breaks_its_own_promise() {
+    let run = || {
+        under(|c| {
+            c.alert_within = Some(Duration::from_secs(2));
+            c.repeated_alerts = Some(0);
+        })
+    };
+    assert_eq!(verdict(&run(), Clause::RepeatedAlerts), Verdict::Held);
+    let again = run().fail(20.0..20.5, Class::Alert, Outcome::Repeated);
+    assert_eq!(verdict(&again, Clause::RepeatedAlerts), Verdict::Broken);
+    assert_eq!(verdict(&again, Clause::Alerts), Verdict::Held);
+    let none = run().each(|arrival| {
+        if arrival.class == Class::Alert {
+            arrival.class = Class::Read;
+        }
+    });
+    assert_eq!(verdict(&none, Clause::RepeatedAlerts), Verdict::Unproven);
+}
+
+#[test]
 fn two_primaries_for_longer_than_two_looks_are_a_split_brain() {
     let primary = |member: &str, is: bool| {
         Event::Member(MemberHealth {

@@ -1,10 +1,10 @@
 //! Known losses must come back by name, and without every stored reading nothing is proven.
 
-use drill::{Class, reading, reading_id};
+use drill::{Class, alarms, reading, reading_id};
 use timeline::{
-    Arrivals, Event, Outcome, STORED_HEADER, StoredReadings, encode_stored, stored_footer,
+    Arrivals, Entry, Event, Outcome, STORED_HEADER, StoredReadings, encode_stored, stored_footer,
 };
-use wire::Reading;
+use wire::{Paged, Reading, Thresholds};
 
 use crate::{
     Clause, EntryFault, Judgement, Verdict, judge_with_ledger,
@@ -16,6 +16,8 @@ struct Ledgered {
     run: Run,
     stored: Vec<Reading>,
     complete: bool,
+    /// The third party's book, where it was read.
+    book: Option<Vec<Paged>>,
 }
 
 impl Ledgered {
@@ -25,7 +27,8 @@ impl Ledgered {
         header.zero_unix_ns = 1_700_000_000_000_000_000;
         header.drill.contract.lost_readings = Some(0);
         header.drill.contract.duplicate_readings = Some(0);
-        let (seed, zero) = (header.drill.seed, header.zero_unix_ns);
+        header.drill.contract.lost_pages = Some(0);
+        let zero = header.zero_unix_ns;
         let every = header.drill.traffic.monitor_every();
         // The synthetic load asks each second: what is left is on a monitor's grid.
         run.arrivals.retain(|arrival| {
@@ -39,15 +42,37 @@ impl Ledgered {
             }
         }
         let ingest = run.arrivals.iter().filter(|a| a.class == Class::Ingest);
-        let stored = ingest.map(|arrival| {
-            let slot = arrival.due.since(at(0.0)).as_nanos() / every.as_nanos();
-            let taken_at_ms = ((zero + arrival.due.0) / 1_000_000) as i64;
-            reading(seed, arrival.user, slot as u32, taken_at_ms)
-        });
+        let posts: Vec<_> = ingest
+            .map(|arrival| {
+                let slot = arrival.due.since(at(0.0)).as_nanos() / every.as_nanos();
+                let taken_at_ms = ((zero + arrival.due.0) / 1_000_000) as i64;
+                (arrival.user, slot as u32, taken_at_ms)
+            })
+            .collect();
+        let limits = Thresholds::default();
+        // Three readings in a thousand alarm: here are few, so a seed is taken for which at least one does.
+        let stored_by = |seed| -> Vec<Reading> {
+            let posts = posts.iter();
+            posts
+                .map(|(user, slot, ms)| reading(seed, *user, *slot, *ms))
+                .collect()
+        };
+        let some_alarm = |seed: &u64| stored_by(*seed).iter().any(|r| alarms(r, &limits));
+        let seed = (1..1000).find(some_alarm).unwrap();
+        let stored = stored_by(seed);
+        let alarming = stored.iter().filter(|r| alarms(r, &limits));
+        let page = |(number, reading): (usize, &Reading)| Paged {
+            alert_id: number as i64,
+            reading_id: reading.reading_id,
+            taken_at_ms: reading.taken_at_ms + 1500,
+        };
+        let book = alarming.enumerate().map(page).collect();
+        run.header().drill.seed = seed;
         Self {
-            stored: stored.collect(),
+            stored,
             run,
             complete: true,
+            book: Some(book),
         }
     }
 
@@ -59,10 +84,18 @@ impl Ledgered {
         if self.complete {
             bytes.extend(stored_footer(self.stored.len() as u64));
         }
+        let mut entries = self.run.entries.clone();
+        if let Some(pages) = self.book.clone() {
+            let event = Event::PagesTaken { pages };
+            entries.push(Entry {
+                at: at(60.5),
+                event,
+            });
+        }
         let recording = self.run.recording();
         let arrivals = Arrivals::open(recording.as_slice()).unwrap();
         let stored = StoredReadings::open(bytes.as_slice()).unwrap();
-        judge_with_ledger(&self.run.entries, arrivals, Some(stored)).unwrap()
+        judge_with_ledger(&entries, arrivals, Some(stored)).unwrap()
     }
 }
 
@@ -188,4 +221,48 @@ fn without_a_ledger_the_reason_is_told() {
         .find(|f| f.clause == Clause::AcknowledgedLoss)
         .unwrap();
     assert!(finding.measured.text.contains("postgres-1 gave no answer"));
+}
+
+#[test]
+fn staff_that_was_not_notified_is_named() {
+    let mut run = Ledgered::healthy();
+    let judgement = run.judge();
+    let pages = judgement.pages.as_ref().unwrap();
+    assert!(pages.due > 0 && pages.missing == 0, "{pages:?}");
+    assert!((1.5..1.6).contains(&pages.slowest_s.unwrap()), "{pages:?}");
+    assert_eq!(verdict(&judgement, Clause::Pages), Verdict::Held);
+
+    let lost = run.book.as_mut().unwrap().pop().unwrap();
+    let judgement = run.judge();
+    let pages = judgement.pages.as_ref().unwrap();
+    assert_eq!(pages.named[0].reading_id, lost.reading_id.to_string());
+    assert_eq!(pages.named[0].fault, EntryFault::NotPaged);
+    assert_eq!(verdict(&judgement, Clause::Pages), Verdict::Broken);
+    assert_eq!(verdict(&judgement, Clause::AcknowledgedLoss), Verdict::Held);
+}
+
+#[test]
+fn a_page_taken_again_is_counted_and_breaks_nothing() {
+    let mut run = Ledgered::healthy();
+    let book = run.book.as_mut().unwrap();
+    let again = book[0].clone();
+    book.push(again);
+    let judgement = run.judge();
+    assert_eq!(judgement.pages.as_ref().unwrap().repeated, 1);
+    assert_eq!(judgement.verdict, Verdict::Held);
+}
+
+#[test]
+fn without_the_third_partys_book_nothing_is_proven() {
+    let mut run = Ledgered::healthy();
+    run.book = None;
+    assert_eq!(verdict(&run.judge(), Clause::Pages), Verdict::Unproven);
+    let reason = "10.0.0.1:9100: refused".to_owned();
+    run.run.push(60.5, Event::PagesFailed { reason });
+    let judgement = run.judge();
+    let finding = judgement
+        .findings
+        .iter()
+        .find(|f| f.clause == Clause::Pages);
+    assert!(finding.unwrap().measured.text.contains("refused"));
 }

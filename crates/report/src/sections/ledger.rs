@@ -1,6 +1,6 @@
 //! What was acknowledged against what is stored.
 
-use judge::{EntryFault, Judgement, LedgerFigures};
+use judge::{EntryFault, Judgement, LedgerEntry, LedgerFigures, PageFigures};
 
 use crate::{
     document::{
@@ -23,8 +23,13 @@ pub(crate) fn ledger(judgement: &Judgement) -> Section {
         }
         Some(figures) => {
             counts(figures, &mut table);
-            named(figures, &mut table);
+            let all = figures.lost + figures.altered + figures.duplicated;
+            named(&figures.named, all, &mut table);
         }
+    }
+    if let Some(figures) = &judgement.pages {
+        pages(figures, &mut table);
+        named(&figures.named, figures.missing, &mut table);
     }
     table.under(
         "ledger",
@@ -64,19 +69,37 @@ fn counts(figures: &LedgerFigures, table: &mut Table) {
     }
 }
 
-fn named(figures: &LedgerFigures, table: &mut Table) {
-    for entry in figures.named.iter().take(MOST_NAMED) {
+/// Alarming readings, and what the third party that notifies staff has in its book.
+fn pages(figures: &PageFigures, table: &mut Table) {
+    let wrong = Cell::bad_if(figures.missing > 0, count(figures.missing));
+    let again = format!("{} taken again", count(figures.repeated));
+    let rows = [
+        (
+            "alarming",
+            Cell::from(count(figures.due)),
+            "acknowledged, and staff must hear of them",
+        ),
+        ("paged", Cell::from(count(figures.taken)), again.as_str()),
+        ("not paged", wrong, "not in the third party's book"),
+    ];
+    for (what, number, about) in rows {
+        table.row([what.into(), number, Cell::toned(about, Tone::Faint)]);
+    }
+}
+
+fn named(named: &[LedgerEntry], all: u64, table: &mut Table) {
+    for entry in named.iter().take(MOST_NAMED) {
         let fault = match entry.fault {
             EntryFault::Lost => "lost",
             EntryFault::Altered => "altered",
             EntryFault::Duplicated => "duplicated",
+            EntryFault::NotPaged => "not paged",
         };
         let episode = entry.episode.as_deref().unwrap_or("quiet time");
         let id = &entry.reading_id;
         let text = format!("{fault}: {id}, due at {:.1} s, {episode}", entry.due_s);
         table.note(text, Tone::Bad);
     }
-    let all = figures.lost + figures.altered + figures.duplicated;
     let more = all.saturating_sub(MOST_NAMED as u64);
     if more > 0 {
         table.note(format!("and {} more", count(more)), Tone::Bad);
