@@ -105,6 +105,8 @@ fn found(ledger: &LedgerFigures, fault: EntryFault, id: Uuid) -> Option<f64> {
         EntryFault::Lost => ledger.lost,
         EntryFault::Altered => ledger.altered,
         EntryFault::Duplicated => ledger.duplicated,
+        // Not in this table: pages are held against another book.
+        EntryFault::NotPaged => return None,
     };
     is_named.then_some(count as f64)
 }

@@ -6,8 +6,6 @@ mod book;
 pub mod config;
 pub mod ledger;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -16,6 +14,7 @@ use service_kit::boot::{Failure, Process};
 use service_kit::http::{self, Limits};
 use service_kit::readiness::Readiness;
 use service_kit::respond::{self, Plain};
+use service_kit::wall;
 use tokio::net::TcpListener;
 use wire::{Page, Paged};
 
@@ -79,11 +78,10 @@ async fn page(request: Request<Incoming>, switch: Switch, ledger: Ledger) -> Res
 }
 
 fn entry(page: &Page) -> Paged {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Paged {
         alert_id: page.alert.id,
         reading_id: page.alert.reading_id,
-        taken_at_ms: now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+        taken_at_ms: wall::unix_ms(),
     }
 }
 
