@@ -52,6 +52,8 @@ async fn heal_all<E: Engine>(engine: &E, dir: &Path) -> Result<Vec<String>, Chao
     for (_, path) in ledger::left_in(dir)?.into_iter().rev() {
         match heal_file(engine, &path).await {
             Ok(done) => healed.push(done),
+            // Somebody else was faster.
+            Err(_) if !path.exists() => {}
             Err(error) => problems.push(error.to_string()),
         }
     }

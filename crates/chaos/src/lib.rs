@@ -14,6 +14,7 @@ mod heal;
 mod ledger;
 mod proof;
 mod resolve;
+pub mod watchdog;
 
 #[cfg(test)]
 mod fake;

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chaos::watchdog::LOCK;
+
 use crate::RunError;
 
 /// The folder of one run.
@@ -36,7 +38,7 @@ impl RunFolder {
         for path in [folder.undo(), folder.logs()] {
             fs::create_dir_all(&path).map_err(RunError::file(&path))?;
         }
-        let lock = folder.path.join("holder.lock");
+        let lock = folder.path.join(LOCK);
         let file = File::create(&lock).map_err(RunError::file(&lock))?;
         file.lock().map_err(RunError::file(&lock))?;
         Ok((folder, Holder(file)))
@@ -48,7 +50,7 @@ impl RunFolder {
             .into_iter()
             .flatten()
             .flatten()
-            .filter(|entry| entry.path().join("holder.lock").exists())
+            .filter(|entry| entry.path().join(LOCK).exists())
             .filter_map(|entry| {
                 let modified = entry.metadata().and_then(|m| m.created()).ok()?;
                 let id = entry.file_name().into_string().ok()?;
@@ -91,7 +93,7 @@ impl RunFolder {
 
     /// Takes the lock if no living process holds it.
     pub fn adopt(&self) -> Option<Holder> {
-        let file = File::open(self.path.join("holder.lock")).ok()?;
+        let file = File::open(self.path.join(LOCK)).ok()?;
         file.try_lock().ok()?;
         Some(Holder(file))
     }
@@ -142,7 +144,7 @@ impl RunFolder {
 
     /// Where the undo of each applied fault lies.
     pub fn undo(&self) -> PathBuf {
-        self.path.join("undo")
+        self.path.join(chaos::watchdog::UNDO)
     }
 
     /// Where logs are kept.

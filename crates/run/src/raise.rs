@@ -62,6 +62,7 @@ pub async fn raise(
         compose_dir: root.join("compose"),
         topology: topology.to_owned(),
         run: folder.id().to_owned(),
+        folder: folder.path().to_owned(),
         logs: folder.logs(),
         images,
     };

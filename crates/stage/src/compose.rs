@@ -154,6 +154,8 @@ mod tests {
             ]
             .map(|n| format!("GAMEDAY_{n}")),
         );
+        let watchdog = crate::watchdog::variables(compose, "unix:///docker.sock").unwrap();
+        known.extend(watchdog.into_iter().map(|(name, _)| name));
         for file in ["services.yml", "ha.yml", "single.yml"] {
             let text = std::fs::read_to_string(compose.join(file)).unwrap();
             for rest in text.split("${").skip(1) {

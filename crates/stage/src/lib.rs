@@ -20,6 +20,7 @@ mod subnets;
 #[cfg(test)]
 mod testing;
 mod topology;
+mod watchdog;
 
 pub use doctor::{Check, doctor, prepare};
 pub use error::{ErrorKind, StageError};

@@ -11,6 +11,7 @@ use crate::{
     compose::{self, Compose},
     lower,
     subnets::{self, Block},
+    watchdog,
 };
 
 /// Time between two looks at how many containers have started.
@@ -27,6 +28,8 @@ pub struct RaiseRequest {
     pub topology: String,
     /// Id of the run; the project is called `gameday-<run>`.
     pub run: String,
+    /// The run's folder, which the watchdog watches.
+    pub folder: PathBuf,
     /// Folder for `compose-up.log`.
     pub logs: PathBuf,
     /// Tags to use.
@@ -141,7 +144,11 @@ impl Attempt<'_> {
             .compose_dir
             .join(format!("{}.yml", self.request.topology));
         let (run, images) = (&self.request.run, &self.request.images);
-        let variables = compose::variables(run, subnets, &self.password, images);
+        let mut variables = compose::variables(run, subnets, &self.password, images);
+        variables.extend(watchdog::variables(
+            &self.request.folder,
+            self.docker.host(),
+        )?);
         let up = variables.into_iter().fold(
             self.compose.up(self.docker.host(), &file, &self.project),
             |up, (name, value)| up.env(name, value),

@@ -23,8 +23,8 @@ use super::{
 
 /// The binaries that go into the image. Asked for by name and not by package: features are then unified over
 /// the whole workspace, and what `cargo gameday` has compiled is compiled already.
-const BINARIES: [&str; 7] = [
-    "api", "ws", "gateway", "worker", "pager", "loadgen", "observer",
+const BINARIES: [&str; 8] = [
+    "api", "ws", "gateway", "worker", "pager", "loadgen", "observer", "watchdog",
 ];
 
 /// The C library of Debian trixie. Binaries that were linked against a newer one do not start there.
