@@ -1,4 +1,4 @@
-//! Judges ten million synthetic arrivals, for its time and memory:
+//! Judges ten million synthetic arrivals against two million stored readings, for its time and memory:
 //! `/usr/bin/time -v target/release/examples/ten_million`.
 
 use std::{collections::BTreeMap, error::Error, io::Read, time::Duration};
@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, error::Error, io::Read, time::Duration};
 use drill::{Class, Drill};
 use timeline::{
     Arrival, Arrivals, Entry, Event, FORMAT, HEADER, Header, Offset, Outcome, RECORD_BYTES,
+    STORED_HEADER, StoredReadings, encode_stored, stored_footer,
 };
+use wire::Reading;
 
 const ARRIVALS: u64 = 10_000_000;
 const USERS: u64 = 1450;
@@ -28,11 +30,13 @@ fault.kill = {}
 hold = "5s"
 "#;
 
-/// The recording, made as it is read: it is never in memory as a whole.
-struct Recording {
+/// Records, made as they are read: they are never in memory as a whole.
+struct Recording<F> {
     next: u64,
-    gap: Duration,
     left: Vec<u8>,
+    /// The bytes of record `n`.
+    record: F,
+    footer: Vec<u8>,
 }
 
 /// Arrival `n`: evenly spaced, one in a thousand timed out, the others answered in 3 to 40 ms.
@@ -55,15 +59,22 @@ fn arrival(n: u64, gap: Duration) -> Arrival {
     }
 }
 
-impl Read for Recording {
+/// The reading that arrival `n` posted and was told is kept, if it did.
+fn posted(n: u64, gap: Duration, drill: &Drill) -> Option<Reading> {
+    let arrival = arrival(n, gap);
+    let kept = arrival.class == Class::Ingest && arrival.outcome == Outcome::Ok;
+    let slot = arrival.due.as_duration().as_nanos() / drill.traffic.monitor_every().as_nanos();
+    kept.then(|| drill::reading(drill.seed, arrival.user, slot as u32, 0))
+}
+
+impl<F: FnMut(u64) -> Vec<u8>> Read for Recording<F> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.left.is_empty() {
             let until = (self.next + 10_000).min(ARRIVALS);
-            let gap = self.gap;
-            let records = (self.next..until).flat_map(|n| arrival(n, gap).encode());
+            let records = (self.next..until).flat_map(&mut self.record);
             self.left.extend(records);
             if self.next < ARRIVALS && until == ARRIVALS {
-                self.left.extend(Arrival::footer(ARRIVALS));
+                self.left.append(&mut self.footer);
             }
             self.next = until;
         }
@@ -77,6 +88,8 @@ impl Read for Recording {
 fn main() -> Result<(), Box<dyn Error>> {
     let drill: Drill = drill::parse("ten-million", DRILL, |_| Ok(vec!["api-1".into()]))?;
     let load = drill.traffic.real_span();
+    let gap = load.div_f64(ARRIVALS as f64);
+    let of_stored = drill.clone();
     let header = Header {
         format: FORMAT,
         run: "ten-million".into(),
@@ -99,15 +112,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let recording = Recording {
         next: 0,
-        gap: load.div_f64(ARRIVALS as f64),
         left: HEADER.to_vec(),
+        record: move |n| arrival(n, gap).encode().to_vec(),
+        footer: Arrival::footer(ARRIVALS).to_vec(),
     };
-    let buffered = std::io::BufReader::with_capacity(RECORD_BYTES << 12, recording);
-    let judgement = judge::judge(&entries, Arrivals::open(buffered)?)?;
+    let kept = (0..ARRIVALS).filter(|n| n.is_multiple_of(5) && !n.is_multiple_of(1000));
+    let stored = Recording {
+        next: 0,
+        left: STORED_HEADER.to_vec(),
+        record: move |n| {
+            let reading = posted(n, gap, &of_stored);
+            reading.map_or_else(Vec::new, |reading| encode_stored(&reading).to_vec())
+        },
+        footer: stored_footer(kept.count() as u64).to_vec(),
+    };
+    let buffered = |bytes| std::io::BufReader::with_capacity(RECORD_BYTES << 12, bytes);
+    let arrivals = Arrivals::open(buffered(Box::new(recording) as Box<dyn Read>))?;
+    let stored = StoredReadings::open(buffered(Box::new(stored) as Box<dyn Read>))?;
+    let judgement = judge::judge_with_ledger(&entries, arrivals, Some(stored))?;
     let (arrivals, seconds) = (judgement.load.arrivals, judgement.load.seconds);
+    let ledger = judgement.ledger.unwrap_or_default();
     println!(
-        "{arrivals} arrivals of {seconds:.0} s: {}",
-        judgement.verdict.name()
+        "{arrivals} arrivals of {seconds:.0} s: {}; {} acknowledged, {} stored, {} lost, complete: {}",
+        judgement.verdict.name(),
+        ledger.acknowledged,
+        ledger.stored,
+        ledger.lost,
+        ledger.complete
     );
     Ok(())
 }

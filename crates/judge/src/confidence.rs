@@ -1,13 +1,15 @@
 //! What the episodes allow to say about a window that has such faults.
 //!
-//! Requests fail in clusters, so the independent unit is the episode. Two bounds are given, both one-sided at
-//! 95 %: on the chance that an episode costs users anything (Clopper and Pearson, exact), and on the cost of
-//! one schedule of faults (bootstrap over the episodes). The schedule is an assumption, and stated; and the
-//! bootstrap knows only what was seen: where no episode cost anything, it is silent.
+//! Requests fail in clusters, so the independent unit is the episode. Three bounds are given, each one-sided at
+//! 95 %: on the chance that an episode costs users anything (Clopper and Pearson, exact), on the cost of one
+//! schedule of faults (bootstrap over the episodes), and on the bad seconds that a window's quiet time may have
+//! (Poisson, exact). The schedule is an assumption, and stated; the bootstrap knows only what was seen: where no
+//! episode cost anything, it is silent; and quiet time that was not run bounds nothing: minutes of it leave
+//! hours open, which only a long run closes.
 
 use drill::{Drill, derive_seed};
 
-use crate::figures::{Confidence, EpisodeFigures, EpisodeState, figure};
+use crate::figures::{Confidence, EpisodeFigures, EpisodeState, QuietFigures, figure};
 
 /// Chance of being wrong that the bounds accept.
 const ERROR: f64 = 0.05;
@@ -17,7 +19,16 @@ const DRAWS: u64 = 2000;
 const SEED_PART: u64 = 1 << 32;
 
 /// The bounds; none when no episode came to its end.
-pub(crate) fn confidence(drill: &Drill, episodes: &[EpisodeFigures]) -> Option<Confidence> {
+pub(crate) fn confidence(
+    drill: &Drill,
+    episodes: &[EpisodeFigures],
+    quiet: &QuietFigures,
+) -> Option<Confidence> {
+    let window_s = drill.contract.window.as_secs_f64();
+    let scaled = |bad_s: f64| {
+        let seen = quiet.seconds > 0.0;
+        seen.then(|| figure(bad_s * (window_s / quiet.seconds).max(1.0)))
+    };
     let complete = episodes
         .iter()
         .filter(|row| row.state == EpisodeState::Complete);
@@ -34,9 +45,11 @@ pub(crate) fn confidence(drill: &Drill, episodes: &[EpisodeFigures]) -> Option<C
         mean_s: figure(costs.iter().sum()),
         bound_s: (clean < count)
             .then(|| figure(bootstrap(&costs, derive_seed(drill.seed, SEED_PART)))),
+        quiet_mean_s: scaled(quiet.toll.bad_second_equivalents),
+        quiet_bound_s: scaled(events_at_most(quiet.toll.bad_seconds)),
         schedule: format!(
             "{count} faults in {:.0} h, each as likely as any other to be one of those seen here",
-            drill.contract.window.as_secs_f64() / 3600.0
+            window_s / 3600.0
         ),
     })
 }
@@ -55,6 +68,31 @@ fn share_at_most(hits: u64, count: u64) -> f64 {
         }
     }
     high
+}
+
+/// The largest mean number of events under which `seen` or fewer would still be seen 5 times in 100.
+fn events_at_most(seen: u64) -> f64 {
+    // The mean lies within ten standard deviations above what was seen, also for the smallest counts.
+    let (mut low, mut high) = (0.0, seen as f64 + 10.0 * (seen as f64 + 1.0).sqrt());
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        match poisson_at_most(seen, middle) > ERROR {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    high
+}
+
+/// Chance of at most `seen` events when `mean` are to be expected; in logarithms, because `exp(-mean)` is 0 from 745 on.
+fn poisson_at_most(seen: u64, mean: f64) -> f64 {
+    let mut log_term = -mean;
+    let mut sum = log_term.exp();
+    for k in 1..=seen {
+        log_term += mean.ln() - (k as f64).ln();
+        sum += log_term.exp();
+    }
+    sum
 }
 
 /// Chance of at most `hits` of `count` when each has the chance `p`, which is above 0 and below 1.
@@ -89,6 +127,21 @@ mod tests {
         for (count, percent) in [(10, 25.9), (30, 9.5), (59, 4.95), (299, 0.997)] {
             let bound = 100.0 * share_at_most(0, count);
             assert!((bound - percent).abs() < 0.06, "{count}: {bound}");
+        }
+    }
+
+    #[test]
+    fn quiet_seconds_follow_the_tables() {
+        // One-sided 95 % limits of a Poisson mean.
+        for (seen, limit) in [
+            (0, 2.996),
+            (1, 4.744),
+            (2, 6.296),
+            (10, 16.962),
+            (1000, 1053.6),
+        ] {
+            let bound = events_at_most(seen);
+            assert!((bound - limit).abs() < 0.05, "{seen}: {bound}");
         }
     }
 

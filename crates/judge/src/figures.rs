@@ -225,6 +225,13 @@ pub struct Confidence {
     /// Bad-second-equivalents that 95 % of such schedules, drawn from the episodes seen, do not exceed, in
     /// seconds; none when no episode cost anything, because drawing from nothing but zeros bounds nothing.
     pub bound_s: Option<f64>,
+    /// Bad-second-equivalents of a window's quiet time at the rate seen in this run's, in seconds; none when the run had no
+    /// quiet time. Quiet time longer than the window counts as it is.
+    #[serde(default)]
+    pub quiet_mean_s: Option<f64>,
+    /// 95 % upper bound on the bad seconds of a window's quiet time: what this run's quiet time can't exclude, in seconds.
+    #[serde(default)]
+    pub quiet_bound_s: Option<f64>,
     /// The schedule that this assumes, in words.
     pub schedule: String,
 }

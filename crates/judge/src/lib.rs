@@ -39,6 +39,7 @@ mod toll;
 mod uptime;
 mod users;
 mod witnesses;
+mod writers;
 
 use std::{io::Read, time::Duration};
 

@@ -6,7 +6,12 @@ use drill::{Component, Role};
 use timeline::{Entry, Event, Header, MemberHealth, NEVER, Offset};
 use wire::Paged;
 
-use crate::{counters::Counters, figures::figure, primaries::Primaries};
+use crate::{
+    counters::Counters,
+    figures::figure,
+    primaries::Primaries,
+    writers::{self, Writers},
+};
 
 /// Everything that the entries say.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub(crate) struct Story<'a> {
     pub(crate) sightings: Vec<(Offset, &'a MemberHealth)>,
     pub(crate) observer_lost: Vec<(Offset, String)>,
     pub(crate) primaries: Primaries,
+    pub(crate) writers: Writers,
     pub(crate) ledger_failed: Option<(Offset, String)>,
     /// The third party's book, where it was read.
     pub(crate) pages: Option<&'a [Paged]>,
@@ -119,6 +125,7 @@ impl<'a> Story<'a> {
             sightings: vec![],
             observer_lost: vec![],
             primaries: Primaries::default(),
+            writers: Writers::default(),
             ledger_failed: None,
             pages: None,
             pages_failed: None,
@@ -162,7 +169,12 @@ impl<'a> Story<'a> {
                 component,
                 counter,
                 value,
-            } => self.counters.sample(*component, member, counter, *value),
+            } => {
+                if counter == writers::COUNTER {
+                    self.writers.see(at, member, *value);
+                }
+                self.counters.sample(*component, member, counter, *value);
+            }
             Event::EpisodeStarted { episode } => self.chapter(*episode, |c| c.started = Some(at)),
             Event::FaultRequested {
                 episode,

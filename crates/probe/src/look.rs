@@ -10,7 +10,7 @@ use timeline::{MemberHealth, Watched};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a member answered. It is healthy when it has no troubles.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Look {
     /// Roles that it says it plays.
     pub(crate) roles: Vec<Role>,
@@ -18,6 +18,8 @@ pub(crate) struct Look {
     pub(crate) state: String,
     /// What keeps it from full health.
     pub(crate) troubles: Vec<String>,
+    /// Counters that are read with each look, because when they rose matters.
+    pub(crate) readings: Vec<Reading>,
 }
 
 impl Look {

@@ -15,7 +15,7 @@ use crate::{
         etcd::Etcd, haproxy::Haproxy, postgres::Postgres, prometheus::Prometheus,
         rabbitmq::Rabbitmq, redis::Redis, sentinel::Sentinel, service::Service, varnish::Varnish,
     },
-    look::Check,
+    look::{Check, Reading},
     site::Site,
 };
 
@@ -41,9 +41,12 @@ async fn patrol<C: Check>(
     let mut counters_due = first;
     loop {
         let now = rounds.tick().await;
-        let health = match check.look().await {
-            Ok(look) => look.into_health(&member),
-            Err(error) => error.into_health(&member),
+        let (health, mut readings) = match check.look().await {
+            Ok(mut look) => {
+                let readings = std::mem::take(&mut look.readings);
+                (look.into_health(&member), readings)
+            }
+            Err(error) => (error.into_health(&member), vec![]),
         };
         if last.as_ref() != Some(&health) {
             site.note(health.clone());
@@ -54,26 +57,27 @@ async fn patrol<C: Check>(
         }
         if now >= counters_due {
             counters_due = now + COUNTERS_EVERY;
-            if report_counters(&mut check, &member, &sightings)
-                .await
-                .is_err()
-            {
-                return;
-            }
+            readings.extend(counters(&mut check, &member).await);
+        }
+        if report(readings, &member, &sightings).await.is_err() {
+            return;
         }
     }
 }
 
 /// A counter that could not be read is left out: whether the member is well is for the look to say.
-async fn report_counters<C: Check>(
-    check: &mut C,
+async fn counters<C: Check>(check: &mut C, member: &Watched) -> Vec<Reading> {
+    check.counters().await.unwrap_or_else(|error| {
+        tracing::debug!(member = member.name, %error, "counters not read");
+        vec![]
+    })
+}
+
+async fn report(
+    readings: Vec<Reading>,
     member: &Watched,
     sightings: &mpsc::Sender<Sighting>,
 ) -> Result<(), mpsc::error::SendError<Sighting>> {
-    let readings = check.counters().await.unwrap_or_else(|error| {
-        tracing::debug!(member = member.name, %error, "counters not read");
-        vec![]
-    });
     for (counter, value) in readings {
         let sighting = Sighting::Counter {
             member: member.name.clone(),

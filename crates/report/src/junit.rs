@@ -111,13 +111,18 @@ fn episode(judgement: &Judgement, row: &EpisodeFigures, burn: &Burn) -> Case {
         None => format!("this episode alone {cost}"),
     };
     let hit = row.members.join(", ");
+    let outages: Vec<_> = row.outages.iter().map(words::outage).collect();
+    let troubled = match outages.is_empty() {
+        true => String::new(),
+        false => format!(" Seconds of trouble: {}.", outages.join(", ")),
+    };
     Case {
         class: format!("gameday.{}.episode", judgement.drill),
         name: row.name.clone(),
         seconds: row.exposed_s.or(row.hold_s).unwrap_or(0.0),
         verdict: burn.verdict,
         details: format!(
-            "{message}\nFault: {} of {} ({hit}).\nIt {cost}. Seen: {}.",
+            "{message}\nFault: {} of {} ({hit}).\nIt {cost}.{troubled} Seen: {}.",
             row.fault, row.target, row.detail
         ),
         message,

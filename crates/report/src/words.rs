@@ -1,7 +1,7 @@
 //! Numbers and names as people read them.
 
 use drill::Component;
-use judge::{Burn, EpisodeState, Finding, Verdict};
+use judge::{Burn, EpisodeState, Finding, Outage, Verdict};
 
 /// A count with its thousands set apart: `12,345`.
 pub(crate) fn count(value: u64) -> String {
@@ -60,6 +60,24 @@ pub(crate) fn trouble(state: EpisodeState) -> Option<&'static str> {
         EpisodeState::NotProven => Some("not proven"),
         EpisodeState::NotRecovered => Some("no full health"),
         EpisodeState::NotRun => Some("not run"),
+    }
+}
+
+/// The class that an episode troubled for longest, and for how many seconds; a dash where there was none.
+pub(crate) fn troubled(outages: &[Outage]) -> String {
+    // One that did not end is the longest.
+    let length = |outage: &&Outage| outage.lasted_s.unwrap_or(f64::INFINITY);
+    let longest = outages
+        .iter()
+        .max_by(|a, b| length(a).total_cmp(&length(b)));
+    longest.map_or_else(|| "-".into(), outage)
+}
+
+/// One class, and how long it was troubled.
+pub(crate) fn outage(outage: &Outage) -> String {
+    match outage.lasted_s {
+        Some(lasted_s) => format!("{} {lasted_s:.2}", outage.class),
+        None => format!("{} to the end", outage.class),
     }
 }
 

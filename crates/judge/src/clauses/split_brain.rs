@@ -4,6 +4,7 @@ use drill::Role;
 
 use crate::{
     judgement::{Clause, Evidence, Finding, Verdict},
+    primaries::Overlap,
     story::Story,
 };
 
@@ -18,14 +19,23 @@ pub(super) fn finding(story: &Story) -> Option<Finding> {
     if !story.header.drill.contract.no_split_brain {
         return None;
     }
-    let longest = story.primaries.longest_overlap();
-    let together_s = longest.as_ref().map_or(0.0, |overlap| overlap.lasted_s);
-    let text = match &longest {
-        _ if !story.primaries.were_seen() => "no primary was seen".into(),
-        None => "never two primaries".into(),
-        Some(overlap) => format!(
-            "{} together for {together_s:.1} s",
-            overlap.members.join(" and ")
+    let (said, wrote) = (
+        story.primaries.longest_overlap(),
+        story.writers.longest_overlap().cloned(),
+    );
+    let together_s = [&said, &wrote]
+        .into_iter()
+        .flatten()
+        .map(|overlap| overlap.lasted_s)
+        .fold(0.0, f64::max);
+    let text = match story.primaries.were_seen() {
+        false => "no primary was seen".into(),
+        // Recordings of builds that did not look at the logs.
+        true if !story.writers.were_seen() => words("primaries", &said),
+        true => format!(
+            "{}; {}",
+            words("primaries", &said),
+            words("writers", &wrote)
         ),
     };
     Some(Finding {
@@ -42,12 +52,26 @@ pub(super) fn finding(story: &Story) -> Option<Finding> {
             Some(LOOKS_S),
         )),
         why: format!(
-            "What each member says of itself: {}.",
+            "What each member says of itself ({}), and whose write-ahead log grew.",
             Role::PostgresPrimary
         ),
         evidence: Evidence {
-            offsets: longest.into_iter().map(|overlap| overlap.from).collect(),
+            offsets: [said, wrote]
+                .into_iter()
+                .flatten()
+                .map(|o| o.from)
+                .collect(),
             episodes: vec![],
         },
     })
+}
+
+fn words(what: &str, overlap: &Option<Overlap>) -> String {
+    overlap.as_ref().map_or_else(
+        || format!("never two {what}"),
+        |overlap| {
+            let (members, lasted_s) = (overlap.members.join(" and "), overlap.lasted_s);
+            format!("{members} were {what} together for {lasted_s:.1} s")
+        },
+    )
 }

@@ -143,6 +143,30 @@ fn two_primaries_for_longer_than_two_looks_are_a_split_brain() {
 }
 
 #[test]
+fn two_logs_that_grow_are_a_split_brain_whatever_their_owners_say() {
+    let run = |both_s: u64| {
+        let mut run = under(|c| c.no_split_brain = true);
+        for second in 0..60 {
+            for (member, until) in [("postgres-1", 20 + both_s), ("postgres-2", 60)] {
+                let from = if member == "postgres-1" { 0 } else { 20 };
+                if (from..until).contains(&second) {
+                    let sample = Event::Counter {
+                        member: member.into(),
+                        component: Component::Postgres,
+                        counter: "wal_written".into(),
+                        value: second as f64,
+                    };
+                    run.push(second as f64, sample);
+                }
+            }
+        }
+        run
+    };
+    assert_eq!(verdict(&run(0), Clause::SplitBrain), Verdict::Held);
+    assert_eq!(verdict(&run(6), Clause::SplitBrain), Verdict::Broken);
+}
+
+#[test]
 fn the_worst_window_of_the_users_time_counts() {
     let run = |window_s, at_least_percent| {
         under(move |c| {

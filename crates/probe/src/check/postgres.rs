@@ -17,6 +17,9 @@ use crate::{
 /// lag. Every member answers it with its full status.
 const STATUS: &str = "/replica?lag=16MB";
 
+/// What a primary has written to its log: two members whose logs grow at the same time are two primaries.
+const WAL_WRITTEN: &str = "wal_written";
+
 /// Looks at one Postgres through its Patroni.
 pub(crate) struct Postgres {
     patroni: Http,
@@ -53,11 +56,18 @@ struct Status {
     state: String,
     #[serde(default)]
     role: String,
+    xlog: Option<Xlog>,
     /// Of a replica: how it gets the primary's changes.
     replication_state: Option<String>,
     /// Of a primary: who streams from it.
     #[serde(default)]
     replication: Vec<Standby>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Xlog {
+    /// Of a primary: the end of what it has written, in bytes.
+    location: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +103,9 @@ fn read_primary(status: &Status, others: usize) -> Look {
         .any(|standby| matches!(standby.sync_state.as_str(), "sync" | "quorum"));
     let mut look = Look::new(format!("primary of {replicas} streaming replicas"));
     look.roles.push(Role::PostgresPrimary);
+    let written = status.xlog.as_ref().and_then(|xlog| xlog.location);
+    look.readings
+        .extend(written.map(|bytes| (WAL_WRITTEN.into(), bytes as f64)));
     look.require(replicas == others, || {
         format!("primary with {replicas} of {others} replicas streaming")
     });

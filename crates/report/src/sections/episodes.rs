@@ -8,7 +8,7 @@ use crate::{
         Align::{Left, Right},
         Cell, Section, Table, Tone,
     },
-    words::{count, seconds, trouble},
+    words::{count, seconds, trouble, troubled},
 };
 
 /// One row for each episode: what was hit, and what users noticed of it.
@@ -76,10 +76,11 @@ pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
         ("effect", Right),
         ("noticed", Right),
         ("replaced", Right),
-        ("first err", Right),
-        ("last err", Right),
+        ("first", Right),
+        ("last", Right),
         ("recovery", Right),
         ("at risk", Right),
+        ("troubled", Left),
         ("told by", Left),
     ]);
     for row in judgement
@@ -89,12 +90,15 @@ pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
     {
         table.row(stopwatch_row(row));
     }
-    let note =
-        "seconds after the fault was asked for; recovery: from healing to full health; -: not seen";
-    table.under("stopwatch", note)
+    let note = "seconds after the fault was asked for; -: not seen";
+    let mut section = table.under("stopwatch", note);
+    section.closing = "First, last: bad request. Recovery: from healing to full health. Troubled: the class that was so \
+                       for longest, from its first bad request to the good one after its last."
+        .into();
+    section
 }
 
-fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 9] {
+fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 10] {
     // The first to tell; the verdict's file has all.
     let told = row.detected_s.iter();
     let first = told.min_by(|a, b| a.1.total_cmp(b.1));
@@ -108,6 +112,7 @@ fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 9] {
         seconds(row.last_bad_s).into(),
         seconds(row.recovery_s).into(),
         seconds(row.exposed_s).into(),
+        troubled(&row.outages).into(),
         first.unwrap_or_else(|| "-".into()).into(),
     ]
 }
