@@ -74,11 +74,11 @@ pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
     let mut table = Table::new(&[
         ("episode", Left),
         ("effect", Right),
-        ("noticed", Right),
+        ("seen", Right),
         ("replaced", Right),
         ("first", Right),
         ("last", Right),
-        ("recovery", Right),
+        ("back", Right),
         ("at risk", Right),
         ("troubled", Left),
         ("told by", Left),
@@ -92,7 +92,7 @@ pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
     }
     let note = "seconds after the fault was asked for; -: not seen";
     let mut section = table.under("stopwatch", note);
-    section.closing = "First, last: bad request. Recovery: from healing to full health. Troubled: the class that was so \
+    section.closing = "Seen: ill health of the victim. First, last: bad request. Back: from healing to full health. Troubled: the class that was so \
                        for longest, from its first bad request to the good one after its last."
         .into();
     section
