@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use drill::Fault;
-use engine::{EngineError, Life, Member, State};
+use engine::{Member, State};
 use futures_util::future::{join_all, try_join_all};
 use tokio::time::{Instant, sleep};
 
@@ -11,7 +11,7 @@ use crate::{
     ChaosError, Engine, UndoLedger,
     heal::{Asker, mend_and_forget},
     ledger::{self, Undo},
-    proof,
+    method::{self, Before},
     resolve::is_instrument,
 };
 
@@ -39,7 +39,7 @@ pub struct Affliction {
 #[derive(Debug)]
 struct Sufferer {
     member: Member,
-    before: Life,
+    before: Before,
 }
 
 /// Applies a fault to all `members` at once. Its undo is on disk before the first of them is touched.
@@ -60,7 +60,7 @@ pub async fn apply<E: Engine>(
         guard(ledger, member)?;
     }
     let sufferers =
-        try_join_all(members.iter().map(|member| running(engine, fault, member))).await?;
+        try_join_all(members.iter().map(|member| sufferer(engine, fault, member))).await?;
     if sufferers.is_empty() {
         return Err(ChaosError::Nobody {
             fault: fault.name(),
@@ -69,13 +69,21 @@ pub async fn apply<E: Engine>(
     // Made before the first side effect, so that a call that is cancelled from here on is logged on drop.
     let affliction = Affliction {
         fault: fault.clone(),
-        undo: Undo::new(ledger.project(), fault, members),
+        undo: Undo::new(
+            ledger.project(),
+            fault.name(),
+            sufferers.iter().map(Sufferer::undo).collect(),
+        ),
         path: ledger.next_path(fault.name()),
         sufferers,
         healed: false,
     };
     ledger::keep(&affliction.path, &affliction.undo).await?;
-    let answers = join_all(members.iter().map(|member| strike(engine, fault, member))).await;
+    let strikes = affliction
+        .sufferers
+        .iter()
+        .map(|sufferer| method::strike(engine, fault, &sufferer.member, &sufferer.before));
+    let answers = join_all(strikes).await;
     let failed: Vec<_> = answers
         .into_iter()
         .zip(members)
@@ -108,31 +116,32 @@ fn guard(ledger: &UndoLedger, member: &Member) -> Result<(), ChaosError> {
     Ok(())
 }
 
-async fn running<E: Engine>(
+async fn sufferer<E: Engine>(
     engine: &E,
     fault: &Fault,
     member: &Member,
 ) -> Result<Sufferer, ChaosError> {
-    let before = engine.life(&member.id).await?;
-    if before.state != State::Running {
+    let life = engine.life(&member.id).await?;
+    if life.state != State::Running {
         return Err(ChaosError::NotRunning {
             member: member.service.clone(),
-            state: before.state,
+            state: life.state,
             fault: fault.name(),
         });
     }
     Ok(Sufferer {
         member: member.clone(),
-        before,
+        before: method::prepare(engine, fault, member, life).await?,
     })
 }
 
-async fn strike<E: Engine>(engine: &E, fault: &Fault, member: &Member) -> Result<(), EngineError> {
-    match fault {
-        Fault::Kill { signal } => engine.kill(&member.id, signal.name()).await,
-        Fault::Stop { grace } => engine.stop(&member.id, *grace).await,
-        Fault::Restart {} => engine.restart(&member.id).await,
-        Fault::Pause {} => engine.pause(&member.id).await,
+impl Sufferer {
+    fn undo(&self) -> ledger::Sufferer {
+        ledger::Sufferer {
+            id: self.member.id.clone(),
+            service: self.member.service.clone(),
+            action: self.before.undo.clone(),
+        }
     }
 }
 
@@ -178,10 +187,8 @@ impl Affliction {
         deadline: Instant,
     ) -> Result<String, String> {
         loop {
-            let shown = match engine.life(&sufferer.member.id).await {
-                Ok(now) => proof::effect(&self.fault, &sufferer.before, &now),
-                Err(error) => Err(format!("unknown: {error}")),
-            };
+            let (member, before) = (&sufferer.member, &sufferer.before);
+            let shown = method::effect(engine, &self.fault, member, before).await;
             if shown.is_ok() || Instant::now() >= deadline {
                 return shown;
             }
@@ -242,11 +249,23 @@ mod tests {
         signal: Signal::Kill,
     };
 
-    fn faults() -> [Fault; 4] {
+    fn faults() -> [Fault; 8] {
         let stop = Fault::Stop {
             grace: Duration::from_secs(1),
         };
-        [KILL, stop, Fault::Restart {}, Fault::Pause {}]
+        let cut = Fault::Cut {
+            network: "data".into(),
+        };
+        [
+            KILL,
+            stop,
+            Fault::Restart {},
+            Fault::Pause {},
+            Fault::Cpu { cores: 0.05 },
+            Fault::Memory { at_most_mib: 64 },
+            cut,
+            Fault::ReplicaLag {},
+        ]
     }
 
     #[tokio::test(start_paused = true)]
@@ -254,7 +273,6 @@ mod tests {
         for fault in faults() {
             let folder = Folder::new();
             let engine = FakeEngine::running(&["api-1", "api-2", "api-3"]);
-            engine.world().undo_first = Some(folder.path.clone());
             let ledger = UndoLedger::open(&folder.path, "p").unwrap();
             let members = ["api-1", "api-2"].map(member);
             let affliction = apply(&engine, &ledger, &fault, &members).await.unwrap();
@@ -262,11 +280,43 @@ mod tests {
             assert!(seen.contains("api-1") && seen.contains("api-2"), "{seen}");
             assert_eq!(folder.undo_files(), 1);
             affliction.heal(&engine).await.unwrap();
-            assert!(engine.all_run(), "{fault}");
+            assert!(engine.all_well(), "{fault}");
             assert_eq!(folder.undo_files(), 0);
             let calls = engine.world().calls.join(", ");
             assert!(!calls.contains("api-3"), "{calls}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_member_is_touched_before_its_undo_is_on_disk() {
+        // A fault of state looks into its members first, which the strict engine takes for touching them.
+        for fault in faults()
+            .into_iter()
+            .filter(|fault| fault.only_for().is_none())
+        {
+            let folder = Folder::new();
+            let engine = FakeEngine::running(&["api-1"]);
+            engine.world().undo_first = Some(folder.path.clone());
+            let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+            let members = [member("api-1")];
+            let affliction = apply(&engine, &ledger, &fault, &members).await.unwrap();
+            affliction.heal(&engine).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_network_that_the_member_is_not_on_is_refused_before_anything_is_done() {
+        let folder = Folder::new();
+        let engine = FakeEngine::running(&["api-1"]);
+        let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+        let edge = Fault::Cut {
+            network: "edge".into(),
+        };
+        let error = apply(&engine, &ledger, &edge, &[member("api-1")])
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("not on network edge"), "{error}");
+        assert!(engine.world().calls.is_empty());
     }
 
     #[tokio::test]

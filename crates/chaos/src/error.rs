@@ -64,6 +64,14 @@ pub enum ChaosError {
         /// The fault.
         fault: &'static str,
     },
+    /// The member is not as the fault needs it, or did not take it.
+    #[error("{member}: {reason}")]
+    Unfit {
+        /// The member.
+        member: String,
+        /// Why.
+        reason: String,
+    },
     /// The engine refused for at least one member. The undo file is left: heal what was done.
     #[error("{fault} failed for {}; the undo is left in {}", failed.join("; "), undo.display())]
     Partly {

@@ -12,7 +12,9 @@ use std::{
 };
 
 use drill::Target;
-use engine::{EngineError, Inspect, Life, Lifecycle, Member, State};
+use engine::{
+    Adjust, Endpoint, EngineError, Exec, Inspect, Life, Lifecycle, Limits, Member, Ran, State,
+};
 
 /// A member of project `p` whose id is `c-` and its name; the observer is an instrument.
 pub(crate) fn member(name: &str) -> Member {
@@ -75,6 +77,10 @@ pub(crate) struct World {
     pub(crate) dying: BTreeMap<String, usize>,
     /// Ids that stop again right after each start.
     pub(crate) stillborn: BTreeSet<String>,
+    /// What each may use; the default where nothing was said.
+    pub(crate) limits: BTreeMap<String, Limits>,
+    /// Networks that each is off.
+    pub(crate) off: BTreeSet<(String, String)>,
     /// When set, every changing call must find an undo file there.
     pub(crate) undo_first: Option<PathBuf>,
 }
@@ -95,6 +101,14 @@ impl FakeEngine {
 
     pub(crate) fn put(&self, name: &str, state: State) {
         self.world().set(&member(name).id, state);
+    }
+
+    /// Whether nobody is limited, off a network, or not running.
+    pub(crate) fn all_well(&self) -> bool {
+        let world = self.world();
+        let limited = world.limits.values().any(|limits| *limits != LIMITS);
+        drop(world);
+        !limited && self.world().off.is_empty() && self.all_run()
     }
 
     pub(crate) fn all_run(&self) -> bool {
@@ -211,5 +225,63 @@ impl Lifecycle for FakeEngine {
     async fn unpause(&self, id: &str) -> Result<(), EngineError> {
         self.call("unpause", id)?.set(id, State::Running);
         Ok(())
+    }
+}
+
+/// What every member may use at first.
+const LIMITS: Limits = Limits {
+    nano_cpus: 1_000_000_000,
+    memory_bytes: 256 << 20,
+    memory_and_swap_bytes: 512 << 20,
+};
+
+impl Adjust for FakeEngine {
+    async fn limits(&self, id: &str) -> Result<Limits, EngineError> {
+        Ok(self.world().limits.get(id).copied().unwrap_or(LIMITS))
+    }
+
+    async fn limit(&self, id: &str, limits: Limits) -> Result<(), EngineError> {
+        self.call("limit", id)?.limits.insert(id.to_owned(), limits);
+        Ok(())
+    }
+
+    async fn endpoints(&self, id: &str) -> Result<Vec<Endpoint>, EngineError> {
+        let world = self.world();
+        let all = ["p_app", "p_data"].map(|network| Endpoint {
+            network: network.to_owned(),
+            address: None,
+            aliases: vec![],
+        });
+        let on = |e: &Endpoint| !world.off.contains(&(id.to_owned(), e.network.clone()));
+        Ok(all.into_iter().filter(on).collect())
+    }
+
+    async fn disconnect(&self, id: &str, network: &str) -> Result<(), EngineError> {
+        let mut world = self.call("disconnect", id)?;
+        world.off.insert((id.to_owned(), network.to_owned()));
+        Ok(())
+    }
+
+    async fn connect(&self, id: &str, endpoint: &Endpoint) -> Result<(), EngineError> {
+        let mut world = self.call("connect", id)?;
+        world.off.remove(&(id.to_owned(), endpoint.network.clone()));
+        Ok(())
+    }
+}
+
+/// Every command succeeds. The spin is given what the limit says.
+impl Exec for FakeEngine {
+    async fn exec(&self, id: &str, command: &[String]) -> Result<Ran, EngineError> {
+        let world = self.call("exec", id)?;
+        let limits = world.limits.get(id).copied().unwrap_or(LIMITS);
+        let script = command.get(2).map_or("", String::as_str);
+        let output = match script.contains("memory.max") {
+            true => limits.memory_bytes.to_string(),
+            false => format!("{:.2}", limits.nano_cpus as f64 / 1e9),
+        };
+        Ok(Ran {
+            exit_code: 0,
+            output,
+        })
     }
 }

@@ -2,13 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use engine::{EngineError, State};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     ChaosError, Engine,
-    ledger::{self, Sufferer, Undo, UndoAction},
+    ledger::{self, Sufferer, Undo},
+    undo::Step,
 };
 
 /// How long healing of one fault may take, whatever becomes of whoever asked for it.
@@ -89,7 +89,7 @@ pub(crate) async fn mend_and_forget<E: Engine>(
     let mending = undo
         .members
         .iter()
-        .map(|member| mend(engine, undo.action, member, deadline, asker));
+        .map(|member| mend(engine, member, deadline, asker));
     let (mut notes, mut unhealed) = (Vec::new(), Vec::new());
     for (member, outcome) in undo.members.iter().zip(join_all(mending).await) {
         match outcome {
@@ -111,7 +111,6 @@ pub(crate) async fn mend_and_forget<E: Engine>(
 /// Brings one member back to running; the note says why nothing could be done for it.
 async fn mend<E: Engine>(
     engine: &E,
-    action: UndoAction,
     member: &Sufferer,
     deadline: Instant,
     asker: Asker,
@@ -120,7 +119,8 @@ async fn mend<E: Engine>(
     let mut pause = Duration::ZERO;
     let mut last = "the engine does not answer".to_owned();
     loop {
-        match timeout_at(deadline, step(engine, action, &member.id)).await {
+        match timeout_at(deadline, member.action.step(engine, &member.id)).await {
+            Ok(Ok(Step::Done)) => return Ok(None),
             Ok(Ok(Step::Runs)) if trusted => return Ok(None),
             Ok(Ok(Step::Runs)) => {
                 trusted = true;
@@ -143,30 +143,10 @@ async fn mend<E: Engine>(
     }
 }
 
-/// What one look at a member led to.
-enum Step {
-    /// Nothing: it runs.
-    Runs,
-    /// It was in this state, and the engine has confirmed the way back.
-    Acted(State),
-    /// Nothing: it is in a state that the fault does not lead to.
-    NotOurs(String),
-}
-
-async fn step<E: Engine>(engine: &E, action: UndoAction, id: &str) -> Result<Step, EngineError> {
-    let state = engine.state(id).await?;
-    match (state, action) {
-        (State::Running, _) => return Ok(Step::Runs),
-        (State::Stopped { .. }, UndoAction::Start) => engine.start(id).await?,
-        (State::Paused, UndoAction::Unpause) => engine.unpause(id).await?,
-        (other, _) => return Ok(Step::NotOurs(format!("is {other} and was left so"))),
-    }
-    Ok(Step::Acted(state))
-}
-
 #[cfg(test)]
 mod tests {
     use drill::Fault;
+    use engine::State;
 
     use super::*;
     use crate::{
@@ -225,6 +205,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limits_and_networks_come_back_also_to_a_member_that_has_stopped() {
+        let squeeze = Fault::Cpu { cores: 0.01 };
+        let cut = Fault::Cut {
+            network: "app".into(),
+        };
+        let (folder, engine) = (Folder::new(), FakeEngine::running(&["api-1"]));
+        strike_and_die(&engine, &folder, squeeze, &["api-1"]).await;
+        strike_and_die(&engine, &folder, cut, &["api-1"]).await;
+        engine.put("api-1", killed());
+        engine.world().failures.insert("*".into(), 2);
+        heal_left(&engine, &folder.path).await.unwrap();
+        engine.put("api-1", engine::State::Running);
+        assert!(engine.all_well());
+        assert_eq!(folder.undo_files(), 0);
     }
 
     #[tokio::test(start_paused = true)]

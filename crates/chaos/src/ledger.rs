@@ -7,14 +7,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use drill::Fault;
-use engine::Member;
 use serde::{Deserialize, Serialize};
 
-use crate::ChaosError;
+use crate::{ChaosError, undo::UndoAction};
 
 /// Version of the undo files that this program writes and reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The undo files of one project: one file for each fault that may be in force.
 #[derive(Debug)]
@@ -22,25 +20,6 @@ pub struct UndoLedger {
     dir: PathBuf,
     project: String,
     next: AtomicU64,
-}
-
-/// How a member comes back to running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum UndoAction {
-    /// Start the container.
-    Start,
-    /// Let its processes go on.
-    Unpause,
-}
-
-impl UndoAction {
-    pub(crate) fn of(fault: &Fault) -> Self {
-        match fault {
-            Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} => Self::Start,
-            Fault::Pause {} => Self::Unpause,
-        }
-    }
 }
 
 /// The contents of an undo file.
@@ -54,9 +33,7 @@ pub(crate) struct Undo {
     pub(crate) fault: String,
     /// Wall time at which the file was written, in nanoseconds since the Unix epoch: for whoever finds it.
     written_at_unix_ns: u64,
-    /// The way back.
-    pub(crate) action: UndoAction,
-    /// Who suffers.
+    /// Who suffers, each with the way back.
     pub(crate) members: Vec<Sufferer>,
 }
 
@@ -68,21 +45,18 @@ pub(crate) struct Sufferer {
     pub(crate) id: String,
     /// Service name.
     pub(crate) service: String,
+    /// The way back.
+    pub(crate) action: UndoAction,
 }
 
 impl Undo {
-    pub(crate) fn new(project: &str, fault: &Fault, members: &[Member]) -> Self {
-        let sufferer = |member: &Member| Sufferer {
-            id: member.id.clone(),
-            service: member.service.clone(),
-        };
+    pub(crate) fn new(project: &str, fault: &'static str, members: Vec<Sufferer>) -> Self {
         Self {
             format: FORMAT,
             project: project.to_owned(),
-            fault: fault.name().to_owned(),
+            fault: fault.to_owned(),
             written_at_unix_ns: clock::unix_ns(),
-            action: UndoAction::of(fault),
-            members: members.iter().map(sufferer).collect(),
+            members,
         }
     }
 
@@ -225,13 +199,18 @@ fn disk(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ChaosErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{Folder, member};
+    use crate::fake::Folder;
 
     #[test]
     fn an_undo_is_read_back_as_written_and_numbered_on() {
         let folder = Folder::new();
         let ledger = UndoLedger::open(&folder.path, "p").unwrap();
-        let undo = Undo::new("p", &Fault::Pause {}, &[member("api-1")]);
+        let sufferer = Sufferer {
+            id: "c1".into(),
+            service: "api-1".into(),
+            action: UndoAction::Unpause,
+        };
+        let undo = Undo::new("p", "pause", vec![sufferer]);
         let path = ledger.next_path("pause");
         write(&path, &undo).unwrap();
         assert_eq!(Undo::read(&path).unwrap(), undo);
@@ -247,9 +226,9 @@ mod tests {
         let folder = Folder::new();
         let path = folder.path.join("000001-kill.json");
         for (text, expected) in [
-            (r#"{"format": 2}"#, "not 1"),
+            (r#"{"format": 1}"#, "not 2"),
             ("{", "EOF"),
-            (r#"{"format": 1}"#, "missing field"),
+            (r#"{"format": 2}"#, "missing field"),
         ] {
             fs::write(&path, text).unwrap();
             let error = Undo::read(&path).unwrap_err().to_string();

@@ -5,15 +5,15 @@
 //! is killed at any moment leaves a file for every fault that may be in force, and [`heal_left`] of any
 //! later process mends it.
 //!
-//! Every fault here is mended by bringing its members back to running, so healing looks at each
-//! container and does what is missing, however often it is asked.
+//! Healing looks at each container and does what is missing, however often it is asked.
 
 mod afflict;
 mod error;
 mod heal;
 mod ledger;
-mod proof;
+mod method;
 mod resolve;
+mod undo;
 pub mod watchdog;
 
 #[cfg(test)]
@@ -27,6 +27,19 @@ pub use resolve::resolve;
 
 /// An engine that a fault can be applied to and that can be handed to a task of its own: healing goes on
 /// when whoever asked for it is cancelled.
-pub trait Engine: engine::Inspect + engine::Lifecycle + Clone + Send + Sync + 'static {}
+pub trait Engine:
+    engine::Inspect + engine::Lifecycle + engine::Adjust + engine::Exec + Clone + Send + Sync + 'static
+{
+}
 
-impl<E: engine::Inspect + engine::Lifecycle + Clone + Send + Sync + 'static> Engine for E {}
+impl<E> Engine for E where
+    E: engine::Inspect
+        + engine::Lifecycle
+        + engine::Adjust
+        + engine::Exec
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}

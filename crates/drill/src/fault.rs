@@ -1,8 +1,14 @@
 //! What is done to a target.
 
+mod state;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Component;
+
+pub use state::{Mode, ProcessSignal, Resource};
 
 /// Signals that a kill may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,8 +38,8 @@ impl Signal {
 }
 
 /// A fault, as a value. In a drill file: `fault.kill = {}`, `fault.stop = { grace = "5s" }`,
-/// `fault.restart = {}`, `fault.pause = {}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// `fault.cpu = { cores = 0.05 }`, `fault.cut = { network = "data" }`, and so on: one line per variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// The main process is sent a signal; the container is started again when the episode heals.
@@ -52,6 +58,53 @@ pub enum Fault {
     Restart {},
     /// Every process of the container is frozen; connects still succeed, answers never come.
     Pause {},
+    /// Every process of that name inside the container is sent a signal; the container's main process may be another.
+    Process {
+        /// Name as `/proc/<pid>/comm` has it, such as `postgres`.
+        name: String,
+        /// KILL unless said otherwise. What is stopped goes on when the episode heals; what is killed is for its
+        /// supervisor to start again.
+        #[serde(default)]
+        signal: ProcessSignal,
+    },
+    /// The container gets at most so much processor time.
+    Cpu {
+        /// Cores, 0.01 to 64.
+        cores: f64,
+    },
+    /// The container gets at most so much memory; the kernel kills what asks for more.
+    Memory {
+        /// MiB, at least 6.
+        at_most_mib: u64,
+    },
+    /// The container is taken off a network; it comes back with the same address and names.
+    Cut {
+        /// `edge`, `app` or `data`.
+        network: String,
+    },
+    /// Redis: every key is gone at once.
+    FlushCache {},
+    /// Sentinel: another Redis is made the master.
+    FailOver {},
+    /// Postgres: a table is locked against everybody.
+    Lock {
+        /// The table.
+        table: String,
+    },
+    /// Postgres: a transaction stays open, so that nothing that it may see can be cleaned up.
+    Transaction {},
+    /// Postgres: a replica receives, but does not apply.
+    ReplicaLag {},
+    /// RabbitMQ: the broker thinks that a resource has run out, and blocks whoever publishes.
+    Alarm {
+        /// Which.
+        resource: Resource,
+    },
+    /// The third party has a bad day.
+    ThirdParty {
+        /// What it does with a page.
+        mode: Mode,
+    },
 }
 
 fn default_grace() -> Duration {
@@ -59,19 +112,148 @@ fn default_grace() -> Duration {
 }
 
 impl Fault {
-    /// The word for reports.
+    /// The word in drill files and reports.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Kill { .. } => "kill",
             Self::Stop { .. } => "stop",
             Self::Restart {} => "restart",
             Self::Pause {} => "pause",
+            Self::Process { .. } => "process",
+            Self::Cpu { .. } => "cpu",
+            Self::Memory { .. } => "memory",
+            Self::Cut { .. } => "cut",
+            Self::FlushCache {} => "flush-cache",
+            Self::FailOver {} => "fail-over",
+            Self::Lock { .. } => "lock",
+            Self::Transaction {} => "transaction",
+            Self::ReplicaLag {} => "replica-lag",
+            Self::Alarm { .. } => "alarm",
+            Self::ThirdParty { .. } => "third-party",
+        }
+    }
+
+    /// The only component that it can be done to; none where it can be done to any.
+    pub fn only_for(&self) -> Option<Component> {
+        match self {
+            Self::FlushCache {} => Some(Component::Redis),
+            Self::FailOver {} => Some(Component::Sentinel),
+            Self::Lock { .. } | Self::Transaction {} | Self::ReplicaLag {} => {
+                Some(Component::Postgres)
+            }
+            Self::Alarm { .. } => Some(Component::Rabbitmq),
+            Self::ThirdParty { .. } => Some(Component::Pager),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with its values, in words that complete "fault: ".
+    pub(crate) fn mistake(&self) -> Option<String> {
+        match self {
+            Self::Cpu { cores } if !(0.01..=64.0).contains(cores) => {
+                Some(format!("cpu: {cores} cores are not within 0.01 to 64"))
+            }
+            Self::Memory { at_most_mib } if *at_most_mib < 6 => Some(format!(
+                "memory: {at_most_mib} MiB are below the 6 MiB that the engine demands"
+            )),
+            Self::Cut { network } if !NETWORKS.contains(&network.as_str()) => Some(format!(
+                "cut: no network {network:?}; there are {}",
+                NETWORKS.join(", ")
+            )),
+            Self::Lock { table } if !is_word(table) => {
+                Some(format!("lock: {table:?} is not the name of a table"))
+            }
+            Self::Process { name, .. } if !is_word(name) || name.len() > 15 => Some(format!(
+                "process: {name:?} is not a name of at most 15 letters, digits, hyphens and underscores"
+            )),
+            _ => None,
         }
     }
 }
 
+/// The networks of every topology.
+const NETWORKS: [&str; 3] = ["edge", "app", "data"];
+
+/// These words become part of a command.
+fn is_word(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !text.is_empty() && text.chars().all(allowed)
+}
+
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
+        match self {
+            Self::Process { name, signal } => f.pad(&format!("{} {name}", signal.verb())),
+            Self::Cpu { cores } => f.pad(&format!("cpu {cores}")),
+            Self::Memory { at_most_mib } => f.pad(&format!("memory {at_most_mib} MiB")),
+            Self::Cut { network } => f.pad(&format!("cut {network}")),
+            Self::Lock { table } => f.pad(&format!("lock {table}")),
+            Self::Alarm { resource } => f.pad(&format!("{} alarm", resource.name())),
+            Self::ThirdParty { mode } => f.pad(&format!("third party {}", mode.name())),
+            other => f.pad(other.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Result<Fault, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn each_fault_is_one_line_and_comes_back_as_it_was() {
+        for line in [
+            "kill = {}",
+            "stop = { grace = '5s' }",
+            "restart = {}",
+            "pause = {}",
+            "process = { name = 'postgres', signal = 'STOP' }",
+            "cpu = { cores = 0.05 }",
+            "memory = { at_most_mib = 64 }",
+            "cut = { network = 'data' }",
+            "flush-cache = {}",
+            "fail-over = {}",
+            "lock = { table = 'patients' }",
+            "transaction = {}",
+            "replica-lag = {}",
+            "alarm = { resource = 'memory' }",
+            "third-party = { mode = 'hanging' }",
+        ] {
+            let read = fault(line).unwrap();
+            assert_eq!(read.mistake(), None, "{line}");
+            assert!(line.starts_with(read.name()), "{line}");
+            let again = toml::to_string(&read).unwrap();
+            assert_eq!(fault(&again).unwrap(), read, "{line}");
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_are_mistakes_that_name_the_range() {
+        for (line, expected) in [
+            ("cpu = { cores = 0.0 }", "0.01 to 64"),
+            ("memory = { at_most_mib = 5 }", "6 MiB"),
+            ("cut = { network = 'dmz' }", "edge, app, data"),
+            ("lock = { table = 'a; drop' }", "name of a table"),
+            ("process = { name = '$(reboot)' }", "letters"),
+            ("process = { name = 'a-name-of-16-char' }", "15"),
+        ] {
+            let mistake = fault(line).unwrap().mistake().unwrap();
+            assert!(mistake.contains(expected), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn unknown_faults_and_fields_do_not_parse() {
+        for line in [
+            "melt = {}",
+            "kill = { sig = 'KILL' }",
+            "alarm = { resource = 'soul' }",
+            "third-party = { mode = 'ok' }",
+        ] {
+            assert!(fault(line).is_err(), "{line}");
+        }
     }
 }

@@ -36,7 +36,7 @@ pub struct Pace {
 }
 
 /// One fault with its target: from full health, through the fault, back to full health.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Unique within the drill.
     pub name: String,
@@ -92,7 +92,7 @@ struct DrillFile {
 struct EpisodeFile {
     name: Spanned<String>,
     target: Spanned<Target>,
-    fault: Fault,
+    fault: Spanned<Fault>,
     #[serde(with = "humantime_serde")]
     hold: Duration,
 }
@@ -157,10 +157,17 @@ pub fn parse(
         }
         check_target(episode.target.get_ref(), topology, &members)
             .map_err(|message| fail(episode.target.span().start, message))?;
+        let fault = episode.fault.get_ref();
+        if let Some(mistake) = fault
+            .mistake()
+            .or_else(|| misfit(fault, episode.target.get_ref()))
+        {
+            return Err(fail(episode.fault.span().start, format!("fault {mistake}")));
+        }
         episodes.push(Episode {
             name: episode.name.into_inner(),
             target: episode.target.into_inner(),
-            fault: episode.fault,
+            fault: episode.fault.into_inner(),
             hold: episode.hold,
         });
     }
@@ -205,6 +212,18 @@ fn check_target(target: &Target, topology: &str, members: &[String]) -> Result<(
         )),
         _ => Ok(()),
     }
+}
+
+/// Why a fault can't be done to whoever the target means.
+fn misfit(fault: &Fault, target: &Target) -> Option<String> {
+    let (wanted, found) = (fault.only_for()?, target.component()?);
+    let other = wanted != found;
+    other.then(|| {
+        format!(
+            "{}: is for {wanted}, and the target is {found}",
+            fault.name()
+        )
+    })
 }
 
 /// The parser's words on one line, with what it does not say: which durations there are.

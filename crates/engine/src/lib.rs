@@ -6,16 +6,22 @@
 //!
 //! A member is identified by its container id; its name in a topology is its Compose service.
 
+mod adjust;
 mod connect;
 mod error;
+mod exec;
+mod helper;
 mod inspect;
 mod lifecycle;
 mod member;
 mod sweep;
 mod watch;
 
+pub use adjust::{Adjust, Endpoint, Limits};
 pub use connect::{Docker, EngineInfo};
 pub use error::EngineError;
+pub use exec::{Exec, Ran};
+pub use helper::{Helper, HelperSpec, Helpers};
 pub use inspect::{Inspect, Life, State};
 pub use lifecycle::Lifecycle;
 pub use member::Member;

@@ -1,13 +1,30 @@
-//! Whether a fault took effect, by the engine's own state.
+//! Death, standstill and new life, by the engine.
 
 use drill::{Fault, Signal};
-use engine::{Life, State};
+use engine::{EngineError, Life, Member, State};
+
+use crate::Engine;
 
 /// Exit code of a process that a KILL ended: 128 and the signal's number.
 const KILLED: i64 = 137;
 
+pub(super) async fn strike<E: Engine>(
+    engine: &E,
+    fault: &Fault,
+    member: &Member,
+) -> Result<(), EngineError> {
+    match fault {
+        Fault::Kill { signal } => engine.kill(&member.id, signal.name()).await,
+        Fault::Stop { grace } => engine.stop(&member.id, *grace).await,
+        Fault::Restart {} => engine.restart(&member.id).await,
+        Fault::Pause {} => engine.pause(&member.id).await,
+        // The caller has no other for this family.
+        _ => Ok(()),
+    }
+}
+
 /// What the fault did to a member, in words, or what is seen instead.
-pub(crate) fn effect(fault: &Fault, before: &Life, now: &Life) -> Result<String, String> {
+pub(super) fn effect(fault: &Fault, before: &Life, now: &Life) -> Result<String, String> {
     let started_again =
         now.state == State::Running && now.started_at_unix_ns > before.started_at_unix_ns;
     match fault {
@@ -35,6 +52,7 @@ pub(crate) fn effect(fault: &Fault, before: &Life, now: &Life) -> Result<String,
             State::Paused => Ok(now.state.to_string()),
             _ => Err(now.state.to_string()),
         },
+        other => Err(format!("not told by its life whether it suffers a {other}")),
     }
 }
 

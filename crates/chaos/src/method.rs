@@ -1,0 +1,97 @@
+//! How each fault is done to one member: what must be known before, the strike, the proof, the way back.
+//!
+//! Four families, by who can take a fault back: the engine starts or lets go on what it killed or froze, gives back
+//! limits, and puts back on networks; a command inside the member undoes what a command did.
+
+mod adjust;
+mod life;
+mod script;
+
+use drill::Fault;
+use engine::{Life, Member};
+
+use crate::{ChaosError, Engine, undo::UndoAction};
+
+pub(crate) use script::Script;
+
+/// How a member was before the fault, as far as its proof and its undo need it.
+#[derive(Debug, Clone)]
+pub(crate) struct Before {
+    pub(crate) life: Life,
+    /// What a script read.
+    pub(crate) said: String,
+    pub(crate) undo: UndoAction,
+}
+
+/// Looks at a member that runs, and at what will have to be undone. Changes nothing.
+///
+/// # Errors
+/// When the engine refuses, or the member is not as the fault needs it.
+pub(crate) async fn prepare<E: Engine>(
+    engine: &E,
+    fault: &Fault,
+    member: &Member,
+    life: Life,
+) -> Result<Before, ChaosError> {
+    let mut said = String::new();
+    let undo = match fault {
+        Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} => UndoAction::Start,
+        Fault::Pause {} => UndoAction::Unpause,
+        Fault::Cpu { .. } | Fault::Memory { .. } => {
+            UndoAction::Limit(engine.limits(&member.id).await?)
+        }
+        Fault::Cut { network } => {
+            UndoAction::Connect(adjust::endpoint(engine, member, network).await?)
+        }
+        other => {
+            let script = Script::of(other);
+            said = script.look(engine, member).await?;
+            script.undo(&said)
+        }
+    };
+    Ok(Before { life, said, undo })
+}
+
+/// Does it.
+///
+/// # Errors
+/// When the engine or the member refuses; the fault may be in force all the same.
+pub(crate) async fn strike<E: Engine>(
+    engine: &E,
+    fault: &Fault,
+    member: &Member,
+    before: &Before,
+) -> Result<(), ChaosError> {
+    match fault {
+        Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} | Fault::Pause {} => {
+            Ok(life::strike(engine, fault, member).await?)
+        }
+        Fault::Cpu { .. } | Fault::Memory { .. } => {
+            Ok(adjust::squeeze(engine, fault, member, before).await?)
+        }
+        Fault::Cut { .. } => Ok(adjust::cut(engine, member, before).await?),
+        other => Script::of(other).strike(engine, member, &before.said).await,
+    }
+}
+
+/// What the fault does to the member now, in words.
+///
+/// # Errors
+/// What is seen instead, completing "it is ".
+pub(crate) async fn effect<E: Engine>(
+    engine: &E,
+    fault: &Fault,
+    member: &Member,
+    before: &Before,
+) -> Result<String, String> {
+    let unknown = |error: engine::EngineError| format!("unknown: {error}");
+    match fault {
+        Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} | Fault::Pause {} => {
+            let now = engine.life(&member.id).await.map_err(unknown)?;
+            life::effect(fault, &before.life, &now)
+        }
+        Fault::Cpu { .. } | Fault::Memory { .. } => adjust::squeezed(engine, fault, member).await,
+        Fault::Cut { network } => adjust::is_cut(engine, member, network).await,
+        other => Script::of(other).effect(engine, member, &before.said).await,
+    }
+}

@@ -1,0 +1,324 @@
+//! Faults of state: commands inside the member, with what they undo.
+
+use drill::{Fault, Resource};
+use engine::Member;
+
+use crate::{ChaosError, Engine, undo::UndoAction};
+
+/// Shell scripts of one fault. `$1` is what `look` said. Each ends with 0 when it did what it should.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Script {
+    /// Reads what the others need to know; changes nothing.
+    look: String,
+    strike: String,
+    /// Says what is seen, and fails while the fault does not show.
+    effect: String,
+    /// Safe to run twice, and when the fault was never applied. Empty where there is nothing to undo.
+    undo: String,
+}
+
+/// Name of the session that holds a lock or a transaction, so that it can be found and ended.
+const SESSION: &str = "gameday-fault";
+/// The session ends by itself after this long, in seconds, though nobody takes it back.
+const SESSION_S: u32 = 300;
+
+impl Script {
+    /// The scripts of a fault; empty for those that are done otherwise.
+    pub(crate) fn of(fault: &Fault) -> Self {
+        match fault {
+            Fault::Process { name, signal } => process(name, signal.name()),
+            Fault::FlushCache {} => flush_cache(),
+            Fault::FailOver {} => fail_over(),
+            Fault::Lock { table } => session(&format!(
+                "BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;"
+            )),
+            Fault::Transaction {} => {
+                session("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class;")
+            }
+            Fault::ReplicaLag {} => replica_lag(),
+            Fault::Alarm { resource } => alarm(*resource),
+            Fault::ThirdParty { mode } => third_party(mode.name()),
+            _ => Self::default(),
+        }
+    }
+
+    /// Reads what must be known before.
+    pub(crate) async fn look<E: Engine>(
+        &self,
+        engine: &E,
+        member: &Member,
+    ) -> Result<String, ChaosError> {
+        match self.look.as_str() {
+            "" => Ok(String::new()),
+            look => run(engine, member, look, "").await,
+        }
+    }
+
+    pub(crate) async fn strike<E: Engine>(
+        &self,
+        engine: &E,
+        member: &Member,
+        said: &str,
+    ) -> Result<(), ChaosError> {
+        run(engine, member, &self.strike, said).await.map(drop)
+    }
+
+    pub(crate) async fn effect<E: Engine>(
+        &self,
+        engine: &E,
+        member: &Member,
+        said: &str,
+    ) -> Result<String, String> {
+        let ran = engine.exec(&member.id, &command(&self.effect, said)).await;
+        match ran {
+            Ok(ran) if ran.exit_code == 0 => Ok(ran.output),
+            Ok(ran) => Err(format!("not as it should be: {}", ran.output)),
+            Err(error) => Err(format!("unknown: {error}")),
+        }
+    }
+
+    /// The way back.
+    pub(crate) fn undo(&self, said: &str) -> UndoAction {
+        match self.undo.as_str() {
+            "" => UndoAction::Nothing,
+            undo => UndoAction::Run {
+                command: command(undo, said),
+            },
+        }
+    }
+}
+
+async fn run<E: Engine>(
+    engine: &E,
+    member: &Member,
+    script: &str,
+    said: &str,
+) -> Result<String, ChaosError> {
+    let ran = engine.exec(&member.id, &command(script, said)).await?;
+    if ran.exit_code == 0 {
+        return Ok(ran.output);
+    }
+    Err(ChaosError::Unfit {
+        member: member.service.clone(),
+        reason: format!(
+            "a command in it ended with {}: {}",
+            ran.exit_code, ran.output
+        ),
+    })
+}
+
+fn command(script: &str, said: &str) -> Vec<String> {
+    ["bash", "-c", script, "gameday", said]
+        .map(str::to_owned)
+        .into()
+}
+
+/// Names are looked up by hand, because not every image has the tools for it.
+fn process(name: &str, signal: &str) -> Script {
+    let each = |act: &str| {
+        format!(
+            "n=0; for c in /proc/[0-9]*/comm; do p=${{c#/proc/}}; p=${{p%/comm}}; \
+             [ \"$(cat $c 2>/dev/null)\" = '{name}' ] || continue; {act}; n=$((n+1)); done"
+        )
+    };
+    let count = each("echo $p");
+    let look = format!("{count}; [ $n -gt 0 ] || {{ echo no process {name}; exit 1; }}");
+    let stopped = each("grep -q '^State:.[Tt]' /proc/$p/status && s=$((s+1))");
+    let gone = "g=0; for p in $1; do grep -q '^State:.[^Z]' /proc/$p/status 2>/dev/null || g=$((g+1)); done; \
+                set -- $1; echo \"$g of $# processes gone\"; [ $g -eq $# ]";
+    let stop = signal == "STOP";
+    Script {
+        look,
+        strike: format!("kill -{signal} $1"),
+        effect: match stop {
+            true => format!(
+                "s=0; {stopped}; echo \"$s of $n processes stopped\"; [ $s -eq $n ] && [ $n -gt 0 ]"
+            ),
+            false => gone.into(),
+        },
+        undo: match stop {
+            true => "kill -CONT $1 2>/dev/null; true".into(),
+            false => String::new(),
+        },
+    }
+}
+
+fn flush_cache() -> Script {
+    let redis = "redis-cli -h \"$ADDRESS\"";
+    Script {
+        look: format!("{redis} dbsize"),
+        strike: format!("{redis} flushall | grep -q OK"),
+        effect: format!(
+            "n=$({redis} dbsize); echo \"$1 keys before, $n now\"; [ \"$n\" -lt \"$1\" ]"
+        ),
+        undo: String::new(),
+    }
+}
+
+fn fail_over() -> Script {
+    let sentinel = "redis-cli -h \"$ADDRESS\" -p 26379 --raw sentinel";
+    let master = format!("{sentinel} get-master-addr-by-name gameday | head -1");
+    Script {
+        look: master.clone(),
+        strike: format!("{sentinel} failover gameday | grep -q OK"),
+        effect: format!("m=$({master}); echo \"master $1 before, $m now\"; [ \"$m\" != \"$1\" ]"),
+        undo: String::new(),
+    }
+}
+
+/// A session in the background of the member.
+fn session(begin: &str) -> Script {
+    let psql = "psql -d gameday -Atc";
+    let mine = format!("application_name = '{SESSION}'");
+    let seen = format!(
+        "{psql} \"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND query LIKE '%pg_sleep%'\""
+    );
+    Script {
+        look: String::new(),
+        strike: format!(
+            "PGAPPNAME={SESSION} setsid psql -d gameday -qc \"{begin} SELECT pg_sleep({SESSION_S}); ROLLBACK\" \
+             >/dev/null 2>&1 </dev/null & true"
+        ),
+        effect: format!("n=$({seen}); echo \"$n session holds it\"; [ \"$n\" -ge 1 ]"),
+        undo: format!(
+            "{psql} \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}\" >/dev/null"
+        ),
+    }
+}
+
+fn replica_lag() -> Script {
+    let ask = |what: &str| format!("psql -Atc \"SELECT {what}\"");
+    Script {
+        look: ask("pg_wal_replay_resume()"),
+        strike: ask("pg_wal_replay_pause()"),
+        effect: format!(
+            "s=$({}); echo \"replay $s\"; [ \"$s\" = paused ]",
+            ask("pg_get_wal_replay_pause_state()")
+        ),
+        undo: format!(
+            "[ \"$({})\" = f ] || {} >/dev/null",
+            ask("pg_is_in_recovery()"),
+            ask("pg_wal_replay_resume()")
+        ),
+    }
+}
+
+fn alarm(resource: Resource) -> Script {
+    let control = "rabbitmqctl -q";
+    let (read, set, little) = match resource {
+        Resource::Memory => (
+            "vm_memory_monitor:get_vm_memory_high_watermark().",
+            "set_vm_memory_high_watermark",
+            "0.00001",
+        ),
+        Resource::Disk => (
+            "rabbit_disk_monitor:get_disk_free_limit().",
+            "set_disk_free_limit",
+            "1000TB",
+        ),
+    };
+    let name = resource.name();
+    Script {
+        look: format!("{control} eval '{read}'"),
+        strike: format!("{control} {set} {little}"),
+        effect: format!(
+            "{control} eval 'rabbit_alarm:get_alarms().' | grep -q {name} && echo \"{name} alarm\" || {{ echo no alarm; exit 1; }}"
+        ),
+        undo: format!("{control} {set} \"$1\""),
+    }
+}
+
+/// The third party has a switch on its admin port; the shell speaks HTTP well enough for it.
+fn third_party(mode: &str) -> Script {
+    let say =
+        |request: &str| format!("exec 3<>/dev/tcp/127.0.0.1/9100; printf '{request}' >&3; cat <&3");
+    let put = |mode: &str| {
+        let body = format!("{{\"mode\":\"{mode}\"}}");
+        let length = body.len();
+        say(&format!(
+            "PUT /behaviour HTTP/1.1\\r\\nHost: pager\\r\\nConnection: close\\r\\nContent-Length: {length}\\r\\n\\r\\n{body}"
+        ))
+    };
+    let get = say("GET /behaviour HTTP/1.1\\r\\nHost: pager\\r\\nConnection: close\\r\\n\\r\\n");
+    Script {
+        look: String::new(),
+        strike: format!("{} | grep -q '200 OK'", braced(&put(mode))),
+        effect: format!("{} | grep -o '\"mode\":\"{mode}\"'", braced(&get)),
+        undo: format!("{} | grep -q '200 OK'", braced(&put("ok"))),
+    }
+}
+
+fn braced(script: &str) -> String {
+    format!("{{ {script}; }}")
+}
+
+#[cfg(test)]
+mod tests {
+    use drill::{Mode, ProcessSignal};
+
+    use super::*;
+
+    fn every() -> Vec<Fault> {
+        vec![
+            Fault::Process {
+                name: "postgres".into(),
+                signal: ProcessSignal::Stop,
+            },
+            Fault::FlushCache {},
+            Fault::FailOver {},
+            Fault::Lock {
+                table: "patients".into(),
+            },
+            Fault::Transaction {},
+            Fault::ReplicaLag {},
+            Fault::Alarm {
+                resource: Resource::Disk,
+            },
+            Fault::ThirdParty {
+                mode: Mode::Hanging,
+            },
+        ]
+    }
+
+    #[test]
+    fn every_fault_of_state_can_be_done_and_seen() {
+        for fault in every() {
+            let script = Script::of(&fault);
+            assert!(
+                !script.strike.is_empty() && !script.effect.is_empty(),
+                "{fault}"
+            );
+        }
+        assert_eq!(Script::of(&Fault::Pause {}), Script::default());
+    }
+
+    #[test]
+    fn the_shell_understands_every_script() {
+        for fault in every() {
+            let script = Script::of(&fault);
+            for text in [&script.look, &script.strike, &script.effect, &script.undo] {
+                let checked = std::process::Command::new("bash")
+                    .args(["-n", "-c", text])
+                    .output()
+                    .unwrap();
+                assert!(checked.status.success(), "{fault}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_killed_is_not_undone_by_us_and_what_stands_still_goes_on() {
+        let undo = |signal| {
+            let fault = Fault::Process {
+                name: "postgres".into(),
+                signal,
+            };
+            Script::of(&fault).undo("12 13")
+        };
+        assert_eq!(undo(ProcessSignal::Kill), UndoAction::Nothing);
+        let UndoAction::Run { command } = undo(ProcessSignal::Stop) else {
+            panic!("a stopped process must go on");
+        };
+        assert_eq!(command.last().map(String::as_str), Some("12 13"));
+    }
+}

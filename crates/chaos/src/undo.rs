@@ -1,0 +1,88 @@
+//! The way back of one member, as it is written down before the fault.
+
+use engine::{Endpoint, EngineError, Limits, State};
+use serde::{Deserialize, Serialize};
+
+use crate::Engine;
+
+/// What undoes a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum UndoAction {
+    /// A member that does not run is started.
+    Start,
+    /// A frozen member is let go on.
+    Unpause,
+    /// It may use again what it might before.
+    Limit(Limits),
+    /// It is put back on a network.
+    Connect(Endpoint),
+    /// A command in it.
+    Run {
+        /// The command; safe to run twice.
+        command: Vec<String>,
+    },
+    /// Nothing: what was done has no way back, or finds it by itself.
+    Nothing,
+}
+
+/// What one look at a member led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing: it runs. When somebody else's kill may be on its way, look again.
+    Runs,
+    /// The way back is done, whatever was the case before.
+    Done,
+    /// It was in this state, and the engine has confirmed the way back.
+    Acted(State),
+    /// Nothing: it is in a state that the fault does not lead to.
+    NotOurs(String),
+}
+
+impl UndoAction {
+    /// Looks at the member and does what is missing.
+    ///
+    /// # Errors
+    /// When the engine refuses; asking again is harmless.
+    pub(crate) async fn step<E: Engine>(&self, engine: &E, id: &str) -> Result<Step, EngineError> {
+        let state = engine.state(id).await?;
+        let left = || Step::NotOurs(format!("is {state} and was left so"));
+        match (self, state) {
+            (Self::Nothing, _) => Ok(Step::Done),
+            (_, State::Missing) => Ok(left()),
+            (Self::Start | Self::Unpause, State::Running) => Ok(Step::Runs),
+            (Self::Start, State::Stopped { .. }) => {
+                engine.start(id).await?;
+                Ok(Step::Acted(state))
+            }
+            (Self::Unpause, State::Paused) => {
+                engine.unpause(id).await?;
+                Ok(Step::Acted(state))
+            }
+            (Self::Start | Self::Unpause, _) => Ok(left()),
+            (Self::Limit(limits), _) => {
+                engine.limit(id, *limits).await?;
+                Ok(Step::Done)
+            }
+            (Self::Connect(endpoint), _) => {
+                engine.connect(id, endpoint).await?;
+                Ok(Step::Done)
+            }
+            // What a command changed in a process is gone with the process.
+            (Self::Run { .. }, State::Stopped { .. }) => Ok(left()),
+            (Self::Run { command }, _) => run(engine, id, command).await,
+        }
+    }
+}
+
+async fn run<E: Engine>(engine: &E, id: &str, command: &[String]) -> Result<Step, EngineError> {
+    let ran = engine.exec(id, command).await?;
+    match ran.exit_code {
+        0 => Ok(Step::Done),
+        code => Err(EngineError::Refused {
+            action: "undo in",
+            object: id.to_owned(),
+            reason: format!("the command ended with {code}: {}", ran.output),
+        }),
+    }
+}

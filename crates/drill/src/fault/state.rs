@@ -1,0 +1,79 @@
+//! The words that faults of state take.
+
+use serde::{Deserialize, Serialize};
+
+/// Signals for a process inside a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ProcessSignal {
+    /// Can't be caught.
+    #[default]
+    Kill,
+    /// Asks politely.
+    Term,
+    /// Stands still until it is let go on.
+    Stop,
+}
+
+impl ProcessSignal {
+    /// The name as `kill` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "KILL",
+            Self::Term => "TERM",
+            Self::Stop => "STOP",
+        }
+    }
+
+    /// What it does, as a verb.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Term => "end",
+            Self::Stop => "freeze",
+        }
+    }
+}
+
+/// What a broker may run out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// Memory.
+    Memory,
+    /// Disk space.
+    Disk,
+}
+
+impl Resource {
+    /// The name in drill files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// What the third party does with a page on a bad day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Takes it after three seconds, which is longer than anybody waits.
+    Slow,
+    /// Answers 503.
+    Failing,
+    /// Never answers.
+    Hanging,
+}
+
+impl Mode {
+    /// The name in drill files and reports, and on the third party's own switch.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Failing => "failing",
+            Self::Hanging => "hanging",
+        }
+    }
+}
