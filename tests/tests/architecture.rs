@@ -7,7 +7,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 const PURE: [&str; 4] = ["drill", "timeline", "judge", "report"];
 const LOOPS: [&str; 4] = ["stage", "loadgen", "chaos", "probe"];
 const SERVICES: [&str; 6] = ["service-kit", "api", "ws", "gateway", "worker", "pager"];
-const TESTBED: [&str; 14] = [
+const TESTBED: [&str; 15] = [
+    "agent",
     "drill",
     "timeline",
     "judge",

@@ -1,0 +1,66 @@
+//! The agent as a program.
+
+use std::process::ExitCode;
+
+use agent::{Exit, RunTag, measure};
+use clap::{Parser, Subcommand};
+
+/// Holds one fault in a target's namespaces for as long as its standard input is open.
+#[derive(Debug, Parser)]
+#[command(name = "agent")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read an order from standard input and hold its fault.
+    Hold,
+    /// Print as JSON which mechanisms work here. Wants a network namespace of its own.
+    Probe,
+    /// Remove what killed agents of a run left in this network namespace, and print its names.
+    Sweep {
+        /// The run.
+        #[arg(long)]
+        run: RunTag,
+    },
+    /// Answer whatever is asked, for measuring a fault.
+    #[command(flatten)]
+    Measure(measure::Command),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            eprintln!("agent: {error}");
+            // EX_SOFTWARE of sysexits(3).
+            ExitCode::from(70)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, String> {
+    match command {
+        Command::Hold => agent::hold().map_err(|error| error.to_string()),
+        Command::Probe => {
+            let found = serde_json::to_string_pretty(&agent::probe());
+            println!("{}", found.map_err(|error| error.to_string())?);
+            Ok(Exit::Healed)
+        }
+        Command::Sweep { run } => {
+            for name in agent::sweep(&run)? {
+                println!("{name}");
+            }
+            Ok(Exit::Healed)
+        }
+        Command::Measure(command) => {
+            println!(
+                "{}",
+                measure::measure(&command).map_err(|error| error.to_string())?
+            );
+            Ok(Exit::Healed)
+        }
+    }
+}
