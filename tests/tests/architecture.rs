@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
-const PURE: [&str; 4] = ["drill", "timeline", "judge", "report"];
+const PURE: [&str; 5] = ["drill", "lease", "timeline", "judge", "report"];
 const LOOPS: [&str; 4] = ["stage", "loadgen", "chaos", "probe"];
 const SERVICES: [&str; 6] = ["service-kit", "api", "ws", "gateway", "worker", "pager"];
-const TESTBED: [&str; 15] = [
+const TESTBED: [&str; 16] = [
     "agent",
     "drill",
+    "lease",
     "timeline",
     "judge",
     "report",

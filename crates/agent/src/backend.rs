@@ -14,7 +14,8 @@ mod waiting;
 use std::io;
 
 use crate::{
-    BackendName, Effect, Ended, Event, Fault, Figures, NetworkFault, Order, lease::Lease, process,
+    BackendName, Effect, Ended, Event, Fault, Figures, NetworkFault, Order, lifetime::Lease,
+    process,
 };
 
 pub(crate) use self::{chains::sweep, netem::sweep as sweep_netem, queue::Queue};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Event, Fault, Figures, Order, backend, clock::now, digest::Digest, lease::Lease};
+use crate::{Event, Fault, Figures, Order, backend, clock::now, digest::Digest, lifetime::Lease};
 
 /// How long the agent waits for its order.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -5,28 +5,26 @@
 //! agent lives as long as its standard input, and at most until its lease ends. Every mechanism is chosen so
 //! that the kernel takes the fault back when the agent is killed; where it can't, [`Event::Applied`] says so.
 //!
-//! The vocabulary is [`Order`], [`Fault`] and [`Event`]: one JSON value a line, the order in, the events out.
+//! The vocabulary is that of the crate `lease`: one JSON value a line, the order in, the events out.
 
 mod backend;
 mod clock;
 mod command;
 mod digest;
-mod event;
 mod hold;
-mod lease;
+mod lifetime;
 pub mod measure;
-mod network;
-mod order;
 mod packet;
 mod probe;
 mod process;
 mod sweep;
 
 pub use backend::Chosen;
-pub use event::{Ended, Event, Figures};
 pub use hold::{Exit, hold};
-pub use network::{Answer, BackendName, Direction, Effect, Net, NetworkFault, PortRange};
-pub use order::{Fault, NotATag, Order, RunTag};
 pub use probe::{Ability, probe};
-pub use process::ProcessFault;
 pub use sweep::sweep;
+
+use ::lease::{
+    Answer, BackendName, Direction, Effect, Ended, Event, Fault, Figures, NetworkFault, Order,
+    PortRange, RunTag,
+};

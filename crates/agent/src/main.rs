@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use agent::{Exit, RunTag, measure};
+use agent::{Exit, measure};
 use clap::{Parser, Subcommand};
+use lease::RunTag;
 
 /// Holds one fault in a target's namespaces for as long as its standard input is open.
 #[derive(Debug, Parser)]

@@ -5,13 +5,17 @@ use std::{path::PathBuf, time::Duration};
 use drill::Fault;
 use engine::{Member, State};
 use futures_util::future::{join_all, try_join_all};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 
 use crate::{
     ChaosError, Engine, UndoLedger,
+    agent::Agent,
     heal::{Asker, mend_and_forget},
     ledger::{self, Undo},
-    method::{self, Before},
+    method::{self, Before, Hand},
     resolve::is_instrument,
 };
 
@@ -40,9 +44,12 @@ pub struct Affliction {
 struct Sufferer {
     member: Member,
     before: Before,
+    /// Locked, because proving and healing both listen to it.
+    agent: Mutex<Option<Agent>>,
 }
 
-/// Applies a fault to all `members` at once. Its undo is on disk before the first of them is touched.
+/// Applies a fault to all `members` at once; `hold` is how long it is meant to last: an agent holds it a minute longer at
+/// most, though nobody heals. Its undo is on disk before the first of them is touched.
 ///
 /// When this call is cancelled midway or fails for some members, the undo file is left, and
 /// [`crate::heal_left`] undoes whatever was done.
@@ -55,12 +62,22 @@ pub async fn apply<E: Engine>(
     ledger: &UndoLedger,
     fault: &Fault,
     members: &[Member],
+    hold: Duration,
 ) -> Result<Affliction, ChaosError> {
     for member in members {
         guard(ledger, member)?;
     }
-    let sufferers =
-        try_join_all(members.iter().map(|member| sufferer(engine, fault, member))).await?;
+    let (sequence, path) = ledger.next_path(fault.name());
+    let hand = Hand {
+        project: ledger.project().to_owned(),
+        image: ledger.agents().to_owned(),
+        sequence,
+        hold,
+    };
+    let looks = members
+        .iter()
+        .map(|member| sufferer(engine, fault, member, &hand));
+    let sufferers = try_join_all(looks).await?;
     if sufferers.is_empty() {
         return Err(ChaosError::Nobody {
             fault: fault.name(),
@@ -74,7 +91,7 @@ pub async fn apply<E: Engine>(
             fault.name(),
             sufferers.iter().map(Sufferer::undo).collect(),
         ),
-        path: ledger.next_path(fault.name()),
+        path,
         sufferers,
         healed: false,
     };
@@ -82,7 +99,7 @@ pub async fn apply<E: Engine>(
     let strikes = affliction
         .sufferers
         .iter()
-        .map(|sufferer| method::strike(engine, fault, &sufferer.member, &sufferer.before));
+        .map(|sufferer| sufferer.strike(engine, fault));
     let answers = join_all(strikes).await;
     let failed: Vec<_> = answers
         .into_iter()
@@ -120,6 +137,7 @@ async fn sufferer<E: Engine>(
     engine: &E,
     fault: &Fault,
     member: &Member,
+    hand: &Hand,
 ) -> Result<Sufferer, ChaosError> {
     let life = engine.life(&member.id).await?;
     if life.state != State::Running {
@@ -131,11 +149,33 @@ async fn sufferer<E: Engine>(
     }
     Ok(Sufferer {
         member: member.clone(),
-        before: method::prepare(engine, fault, member, life).await?,
+        before: method::prepare(engine, fault, member, life, hand).await?,
+        agent: Mutex::new(None),
     })
 }
 
 impl Sufferer {
+    async fn strike<E: Engine>(&self, engine: &E, fault: &Fault) -> Result<(), ChaosError> {
+        let agent = method::strike(engine, fault, &self.member, &self.before).await?;
+        *self.agent.lock().await = agent;
+        Ok(())
+    }
+
+    /// What the fault does to it; an agent says it once, everybody else may be asked again.
+    async fn effect<E: Engine>(&self, engine: &E, fault: &Fault) -> Result<String, String> {
+        match self.agent.lock().await.as_mut() {
+            Some(agent) => agent.effect().await,
+            None => method::effect(engine, fault, &self.member, &self.before).await,
+        }
+    }
+
+    /// Lets its agent go; says what the agent could not take back.
+    async fn release(&self) -> Option<String> {
+        let agent = self.agent.lock().await.take()?;
+        let left = agent.release().await.err()?;
+        Some(format!("{}: {left}", self.member.service))
+    }
+
     fn undo(&self) -> ledger::Sufferer {
         ledger::Sufferer {
             id: self.member.id.clone(),
@@ -187,8 +227,7 @@ impl Affliction {
         deadline: Instant,
     ) -> Result<String, String> {
         loop {
-            let (member, before) = (&sufferer.member, &sufferer.before);
-            let shown = method::effect(engine, &self.fault, member, before).await;
+            let shown = sufferer.effect(engine, &self.fault).await;
             if shown.is_ok() || Instant::now() >= deadline {
                 return shown;
             }
@@ -207,7 +246,12 @@ impl Affliction {
         // From here on the healing task answers for the fault, also when nobody waits for it any more.
         self.healed = true;
         let (engine, undo, path) = (engine.clone(), self.undo.clone(), self.path.clone());
+        let sufferers = std::mem::take(&mut self.sufferers);
         let healing = tokio::spawn(async move {
+            let released = join_all(sufferers.iter().map(Sufferer::release)).await;
+            for left in released.into_iter().flatten() {
+                tracing::warn!(fault = undo.fault, "{left}; sweeping");
+            }
             let healed = mend_and_forget(&engine, &undo, &path, Asker::Holder).await;
             match &healed {
                 Ok(notes) => notes
@@ -245,11 +289,12 @@ mod tests {
     use super::*;
     use crate::fake::{FakeEngine, Folder, killed, member};
 
+    const HOLD: Duration = Duration::from_secs(5);
     const KILL: Fault = Fault::Kill {
         signal: Signal::Kill,
     };
 
-    fn faults() -> [Fault; 8] {
+    fn faults() -> [Fault; 9] {
         let stop = Fault::Stop {
             grace: Duration::from_secs(1),
         };
@@ -265,6 +310,7 @@ mod tests {
             Fault::Memory { at_most_mib: 64 },
             cut,
             Fault::ReplicaLag {},
+            Fault::Freeze {},
         ]
     }
 
@@ -275,7 +321,9 @@ mod tests {
             let engine = FakeEngine::running(&["api-1", "api-2", "api-3"]);
             let ledger = UndoLedger::open(&folder.path, "p").unwrap();
             let members = ["api-1", "api-2"].map(member);
-            let affliction = apply(&engine, &ledger, &fault, &members).await.unwrap();
+            let affliction = apply(&engine, &ledger, &fault, &members, HOLD)
+                .await
+                .unwrap();
             let seen = affliction.prove(&engine).await.unwrap();
             assert!(seen.contains("api-1") && seen.contains("api-2"), "{seen}");
             assert_eq!(folder.undo_files(), 1);
@@ -299,7 +347,9 @@ mod tests {
             engine.world().undo_first = Some(folder.path.clone());
             let ledger = UndoLedger::open(&folder.path, "p").unwrap();
             let members = [member("api-1")];
-            let affliction = apply(&engine, &ledger, &fault, &members).await.unwrap();
+            let affliction = apply(&engine, &ledger, &fault, &members, HOLD)
+                .await
+                .unwrap();
             affliction.heal(&engine).await.unwrap();
         }
     }
@@ -312,7 +362,7 @@ mod tests {
         let edge = Fault::Cut {
             network: "edge".into(),
         };
-        let error = apply(&engine, &ledger, &edge, &[member("api-1")])
+        let error = apply(&engine, &ledger, &edge, &[member("api-1")], HOLD)
             .await
             .unwrap_err();
         assert!(error.to_string().contains("not on network edge"), "{error}");
@@ -332,7 +382,9 @@ mod tests {
             (vec![member("api-2")], "api-2 is missing already"),
             (vec![], "no member to kill"),
         ] {
-            let error = apply(&engine, &ledger, &KILL, &members).await.unwrap_err();
+            let error = apply(&engine, &ledger, &KILL, &members, HOLD)
+                .await
+                .unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
         assert!(engine.world().calls.is_empty());
@@ -345,7 +397,7 @@ mod tests {
         let engine = FakeEngine::running(&["api-1"]);
         engine.put("api-1", killed());
         let ledger = UndoLedger::open(&folder.path, "p").unwrap();
-        let error = apply(&engine, &ledger, &KILL, &[member("api-1")])
+        let error = apply(&engine, &ledger, &KILL, &[member("api-1")], HOLD)
             .await
             .unwrap_err();
         assert!(
@@ -362,7 +414,7 @@ mod tests {
         let engine = FakeEngine::running(&["api-1"]);
         let ledger = UndoLedger::open(&folder.path.join("gone"), "p").unwrap();
         std::fs::remove_dir(folder.path.join("gone")).unwrap();
-        let error = apply(&engine, &ledger, &KILL, &[member("api-1")])
+        let error = apply(&engine, &ledger, &KILL, &[member("api-1")], HOLD)
             .await
             .unwrap_err();
         assert!(matches!(error, ChaosError::Disk { .. }), "{error}");
@@ -376,7 +428,7 @@ mod tests {
         engine.world().failures.insert("pause c-api-2".into(), 1);
         let ledger = UndoLedger::open(&folder.path, "p").unwrap();
         let members = ["api-1", "api-2"].map(member);
-        let error = apply(&engine, &ledger, &Fault::Pause {}, &members)
+        let error = apply(&engine, &ledger, &Fault::Pause {}, &members, HOLD)
             .await
             .unwrap_err();
         let text = error.to_string();
@@ -398,7 +450,7 @@ mod tests {
         let term = Fault::Kill {
             signal: Signal::Term,
         };
-        let affliction = apply(&engine, &ledger, &term, &[member("api-1")])
+        let affliction = apply(&engine, &ledger, &term, &[member("api-1")], HOLD)
             .await
             .unwrap();
         let begin = Instant::now();

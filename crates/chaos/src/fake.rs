@@ -13,8 +13,10 @@ use std::{
 
 use drill::Target;
 use engine::{
-    Adjust, Endpoint, EngineError, Exec, Inspect, Life, Lifecycle, Limits, Member, Ran, State,
+    Adjust, Endpoint, EngineError, Exec, Helper, HelperSpec, Helpers, Inspect, Life, Lifecycle,
+    Limits, Member, Ran, State,
 };
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// A member of project `p` whose id is `c-` and its name; the observer is an instrument.
 pub(crate) fn member(name: &str) -> Member {
@@ -285,3 +287,36 @@ impl Exec for FakeEngine {
         })
     }
 }
+
+/// Every agent applies, measures two of two, and heals when it is let go.
+impl Helpers for FakeEngine {
+    async fn start_helper(&self, spec: &HelperSpec) -> Result<Helper, EngineError> {
+        drop(self.call("start", &spec.name)?);
+        let (near, far) = tokio::io::duplex(4096);
+        let (tell, lines) = tokio::sync::mpsc::channel(8);
+        tokio::spawn(async move {
+            let mut order = BufReader::new(far).lines();
+            if order.next_line().await.is_ok_and(|line| line.is_some()) {
+                for line in [APPLIED, MEASURED] {
+                    let _ = tell.send(Ok(line.to_owned())).await;
+                }
+            }
+            while order.next_line().await.is_ok_and(|line| line.is_some()) {}
+            let _ = tell.send(Ok(HEALED.to_owned())).await;
+        });
+        let lines = futures_util::stream::unfold(lines, |mut lines| async move {
+            let line = lines.recv().await?;
+            Some((line, lines))
+        });
+        Ok(Helper::new(&spec.name, near, lines))
+    }
+
+    async fn remove_helper(&self, name: &str) -> Result<(), EngineError> {
+        self.call("remove", name).map(drop)
+    }
+}
+
+const APPLIED: &str = r#"{"event":"applied","how":"as told","fail_open":true}"#;
+const MEASURED: &str = r#"{"event":"measured","what":"threads that stand still","expected":2.0,"seen":2.0,"unit":"threads"}"#;
+const HEALED: &str = r#"{"event":"healed","ended":"let-go","digest_before":"a","digest_after":"a",
+    "figures":{"packets":0,"affected":0,"deepest":0,"late":0,"latest_us":0,"overflowed":0}}"#;

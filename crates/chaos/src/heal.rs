@@ -164,7 +164,7 @@ mod tests {
     async fn strike_and_die(engine: &FakeEngine, folder: &Folder, fault: Fault, names: &[&str]) {
         let ledger = UndoLedger::open(&folder.path, "p").unwrap();
         let members: Vec<_> = names.iter().map(|name| member(name)).collect();
-        std::mem::forget(apply(engine, &ledger, &fault, &members).await);
+        std::mem::forget(apply(engine, &ledger, &fault, &members, Duration::ZERO).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -302,9 +302,15 @@ mod tests {
     async fn healing_goes_on_when_nobody_waits_for_it() {
         let (folder, engine) = (Folder::new(), FakeEngine::running(&["api-1"]));
         let ledger = UndoLedger::open(&folder.path, "p").unwrap();
-        let affliction = apply(&engine, &ledger, &kill(), &[member("api-1")])
-            .await
-            .unwrap();
+        let affliction = apply(
+            &engine,
+            &ledger,
+            &kill(),
+            &[member("api-1")],
+            Duration::ZERO,
+        )
+        .await
+        .unwrap();
         engine.world().failures.insert("start c-api-1".into(), 3);
         let waiting = tokio::time::timeout(Duration::from_millis(50), affliction.heal(&engine));
         assert!(

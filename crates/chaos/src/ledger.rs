@@ -14,11 +14,15 @@ use crate::{ChaosError, undo::UndoAction};
 /// Version of the undo files that this program writes and reads.
 const FORMAT: u32 = 2;
 
+/// Image of the agents where nothing else is said: the newest that was built.
+const AGENTS: &str = "gameday/agent:latest";
+
 /// The undo files of one project: one file for each fault that may be in force.
 #[derive(Debug)]
 pub struct UndoLedger {
     dir: PathBuf,
     project: String,
+    agents: String,
     next: AtomicU64,
 }
 
@@ -95,8 +99,21 @@ impl UndoLedger {
         Ok(Self {
             dir: dir.to_owned(),
             project: project.to_owned(),
+            agents: AGENTS.to_owned(),
             next: AtomicU64::new(last.map_or(1, |last| last + 1)),
         })
+    }
+
+    /// Has the agents that hold faults run from this image.
+    #[must_use]
+    pub fn with_agents(mut self, image: impl Into<String>) -> Self {
+        self.agents = image.into();
+        self
+    }
+
+    /// Image of the agents.
+    pub(crate) fn agents(&self) -> &str {
+        &self.agents
     }
 
     /// The project that this ledger is for.
@@ -110,9 +127,12 @@ impl UndoLedger {
     }
 
     /// A path for the undo of one more fault.
-    pub(crate) fn next_path(&self, fault: &str) -> PathBuf {
+    pub(crate) fn next_path(&self, fault: &str) -> (u64, PathBuf) {
         let sequence = self.next.fetch_add(1, Ordering::Relaxed);
-        self.dir.join(format!("{sequence:06}-{fault}.json"))
+        (
+            sequence,
+            self.dir.join(format!("{sequence:06}-{fault}.json")),
+        )
     }
 }
 
@@ -211,11 +231,11 @@ mod tests {
             action: UndoAction::Unpause,
         };
         let undo = Undo::new("p", "pause", vec![sufferer]);
-        let path = ledger.next_path("pause");
+        let (_, path) = ledger.next_path("pause");
         write(&path, &undo).unwrap();
         assert_eq!(Undo::read(&path).unwrap(), undo);
         let again = UndoLedger::open(&folder.path, "p").unwrap();
-        assert!(again.next_path("kill").ends_with("000002-kill.json"));
+        assert!(again.next_path("kill").1.ends_with("000002-kill.json"));
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert!(left_in(&folder.path).unwrap().is_empty());

@@ -8,6 +8,7 @@
 //! Healing looks at each container and does what is missing, however often it is asked.
 
 mod afflict;
+mod agent;
 mod error;
 mod heal;
 mod ledger;
@@ -28,7 +29,15 @@ pub use resolve::resolve;
 /// An engine that a fault can be applied to and that can be handed to a task of its own: healing goes on
 /// when whoever asked for it is cancelled.
 pub trait Engine:
-    engine::Inspect + engine::Lifecycle + engine::Adjust + engine::Exec + Clone + Send + Sync + 'static
+    engine::Inspect
+    + engine::Lifecycle
+    + engine::Adjust
+    + engine::Exec
+    + engine::Helpers
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
 }
 
@@ -37,6 +46,7 @@ impl<E> Engine for E where
         + engine::Lifecycle
         + engine::Adjust
         + engine::Exec
+        + engine::Helpers
         + Clone
         + Send
         + Sync

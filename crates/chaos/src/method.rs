@@ -1,25 +1,31 @@
 //! How each fault is done to one member: what must be known before, the strike, the proof, the way back.
 //!
-//! Four families, by who can take a fault back: the engine starts or lets go on what it killed or froze, gives back
-//! limits, and puts back on networks; a command inside the member undoes what a command did.
+//! Four families, by who takes a fault back: the engine starts or lets go on what it killed or froze; it gives back
+//! limits and networks; a command inside the member undoes what a command did; and what an agent holds ends with the
+//! agent, which ends with its holder.
 
 mod adjust;
+mod held;
 mod life;
 mod script;
 
 use drill::Fault;
 use engine::{Life, Member};
 
-use crate::{ChaosError, Engine, undo::UndoAction};
+use crate::{ChaosError, Engine, agent::Agent, undo::UndoAction};
 
-pub(crate) use script::Script;
+pub(crate) use held::Hand;
+use held::Plan;
+use script::Script;
 
 /// How a member was before the fault, as far as its proof and its undo need it.
 #[derive(Debug, Clone)]
 pub(crate) struct Before {
     pub(crate) life: Life,
     /// What a script read.
-    pub(crate) said: String,
+    said: String,
+    /// Who is to hold it.
+    plan: Option<Plan>,
     pub(crate) undo: UndoAction,
 }
 
@@ -32,8 +38,9 @@ pub(crate) async fn prepare<E: Engine>(
     fault: &Fault,
     member: &Member,
     life: Life,
+    hand: &Hand,
 ) -> Result<Before, ChaosError> {
-    let mut said = String::new();
+    let (mut said, mut plan) = (String::new(), None);
     let undo = match fault {
         Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} => UndoAction::Start,
         Fault::Pause {} => UndoAction::Unpause,
@@ -43,16 +50,25 @@ pub(crate) async fn prepare<E: Engine>(
         Fault::Cut { network } => {
             UndoAction::Connect(adjust::endpoint(engine, member, network).await?)
         }
+        held if held::is_held(held) => {
+            let made = held::plan(engine, held, member, hand).await?;
+            plan.insert(made).undo(member, hand)
+        }
         other => {
             let script = Script::of(other);
             said = script.look(engine, member).await?;
             script.undo(&said)
         }
     };
-    Ok(Before { life, said, undo })
+    Ok(Before {
+        life,
+        said,
+        plan,
+        undo,
+    })
 }
 
-/// Does it.
+/// Does it. The agent holds it, where there is one.
 ///
 /// # Errors
 /// When the engine or the member refuses; the fault may be in force all the same.
@@ -61,20 +77,29 @@ pub(crate) async fn strike<E: Engine>(
     fault: &Fault,
     member: &Member,
     before: &Before,
-) -> Result<(), ChaosError> {
+) -> Result<Option<Agent>, ChaosError> {
+    if let Some(Plan { spec, order }) = &before.plan {
+        let undo = before.undo.clone();
+        let agent = Agent::start(engine, spec, order, undo, member).await?;
+        return Ok(Some(agent));
+    }
     match fault {
         Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} | Fault::Pause {} => {
-            Ok(life::strike(engine, fault, member).await?)
+            life::strike(engine, fault, member).await?;
         }
         Fault::Cpu { .. } | Fault::Memory { .. } => {
-            Ok(adjust::squeeze(engine, fault, member, before).await?)
+            adjust::squeeze(engine, fault, member, before).await?;
         }
-        Fault::Cut { .. } => Ok(adjust::cut(engine, member, before).await?),
-        other => Script::of(other).strike(engine, member, &before.said).await,
+        Fault::Cut { .. } => adjust::cut(engine, member, before).await?,
+        other => {
+            let script = Script::of(other);
+            script.strike(engine, member, &before.said).await?;
+        }
     }
+    Ok(None)
 }
 
-/// What the fault does to the member now, in words.
+/// What a fault that no agent holds does to the member now, in words.
 ///
 /// # Errors
 /// What is seen instead, completing "it is ".

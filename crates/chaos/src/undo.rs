@@ -1,6 +1,6 @@
 //! The way back of one member, as it is written down before the fault.
 
-use engine::{Endpoint, EngineError, Limits, State};
+use engine::{Endpoint, EngineError, HelperSpec, Limits, State};
 use serde::{Deserialize, Serialize};
 
 use crate::Engine;
@@ -21,6 +21,13 @@ pub(crate) enum UndoAction {
     Run {
         /// The command; safe to run twice.
         command: Vec<String>,
+    },
+    /// An agent is ended, and what a killed one leaves is swept up.
+    Release {
+        /// Name of its container.
+        helper: String,
+        /// The helper that sweeps; none where nothing stays behind a killed agent.
+        sweep: Option<Box<HelperSpec>>,
     },
     /// Nothing: what was done has no way back, or finds it by itself.
     Nothing,
@@ -49,6 +56,14 @@ impl UndoAction {
         let left = || Step::NotOurs(format!("is {state} and was left so"));
         match (self, state) {
             (Self::Nothing, _) => Ok(Step::Done),
+            (Self::Release { helper, sweep }, state) => {
+                engine.remove_helper(helper).await?;
+                // A namespace ends with the last process in it, and its rules with it.
+                if let Some(spec) = sweep.as_ref().filter(|_| lives(state)) {
+                    engine.run_helper(spec).await?;
+                }
+                Ok(Step::Done)
+            }
             (_, State::Missing) => Ok(left()),
             (Self::Start | Self::Unpause, State::Running) => Ok(Step::Runs),
             (Self::Start, State::Stopped { .. }) => {
@@ -73,6 +88,10 @@ impl UndoAction {
             (Self::Run { command }, _) => run(engine, id, command).await,
         }
     }
+}
+
+fn lives(state: State) -> bool {
+    matches!(state, State::Running | State::Paused)
 }
 
 async fn run<E: Engine>(engine: &E, id: &str, command: &[String]) -> Result<Step, EngineError> {

@@ -56,7 +56,7 @@ mod tests {
         let fault = Fault::Kill {
             signal: Signal::Kill,
         };
-        std::mem::forget(apply(engine, &ledger, &fault, &[member("api-1")]).await);
+        std::mem::forget(apply(engine, &ledger, &fault, &[member("api-1")], Duration::ZERO).await);
         File::create(folder.path.join(LOCK)).unwrap();
     }
 

@@ -14,6 +14,8 @@ use engine::{Inspect, Member, State};
 use support::Stand;
 use tokio::time::Instant;
 
+/// How long a fault is meant to last.
+const HOLD: Duration = Duration::from_secs(5);
 const KILL: Fault = Fault::Kill {
     signal: Signal::Kill,
 };
@@ -53,7 +55,7 @@ async fn every_fault_shows_and_heals() {
     let ledger = UndoLedger::open(&dir, &stand.project).unwrap();
     for fault in faults() {
         let begin = Instant::now();
-        let affliction = apply(docker, &ledger, &fault, apis).await.unwrap();
+        let affliction = apply(docker, &ledger, &fault, apis, HOLD).await.unwrap();
         let applied = begin.elapsed();
         let seen = affliction.prove(docker).await.unwrap();
         let proven = begin.elapsed();
@@ -79,7 +81,7 @@ async fn a_dead_controllers_faults_are_healed_from_its_files_alone() {
     let (docker, apis) = (&stand.docker, &members[..2]);
     for fault in faults() {
         let ledger = UndoLedger::open(&dir, &stand.project).unwrap();
-        let affliction = apply(docker, &ledger, &fault, apis).await.unwrap();
+        let affliction = apply(docker, &ledger, &fault, apis, HOLD).await.unwrap();
         // What SIGKILL leaves of a controller: nothing runs any more, not even a drop.
         std::mem::forget(affliction);
         drop(ledger);
@@ -110,7 +112,7 @@ async fn overlapping_faults_of_a_dead_controller_are_healed_in_reverse() {
     let docker = &stand.docker;
     let ledger = UndoLedger::open(&dir, &stand.project).unwrap();
     for (fault, member) in [(Fault::Pause {}, &members[0]), (KILL, &members[1])] {
-        let affliction = apply(docker, &ledger, &fault, std::slice::from_ref(member))
+        let affliction = apply(docker, &ledger, &fault, std::slice::from_ref(member), HOLD)
             .await
             .unwrap();
         std::mem::forget(affliction);
@@ -128,19 +130,19 @@ async fn guarded_and_removed_members_do_no_harm() {
     };
     let docker = &stand.docker;
     let ledger = UndoLedger::open(&dir, &stand.project).unwrap();
-    let error = apply(docker, &ledger, &KILL, &members)
+    let error = apply(docker, &ledger, &KILL, &members, HOLD)
         .await
         .unwrap_err()
         .to_string();
     assert!(error.contains("observer is an instrument"), "{error}");
     let elsewhere = UndoLedger::open(&dir, "gameday-elsewhere").unwrap();
-    let error = apply(docker, &elsewhere, &KILL, &members[..1])
+    let error = apply(docker, &elsewhere, &KILL, &members[..1], HOLD)
         .await
         .unwrap_err()
         .to_string();
     assert!(error.contains("gameday-elsewhere"), "{error}");
     assert_eq!(states(&stand, &members).await, [State::Running; 3]);
-    let affliction = apply(docker, &ledger, &Fault::Pause {}, &members[..1])
+    let affliction = apply(docker, &ledger, &Fault::Pause {}, &members[..1], HOLD)
         .await
         .unwrap();
     stand.cli(&["rm", "-f", &members[0].id]).unwrap();
@@ -157,7 +159,7 @@ async fn a_signal_that_is_ignored_is_not_proven() {
     let term = Fault::Kill {
         signal: Signal::Term,
     };
-    let affliction = apply(&stand.docker, &ledger, &term, &members[..1])
+    let affliction = apply(&stand.docker, &ledger, &term, &members[..1], HOLD)
         .await
         .unwrap();
     let error = affliction

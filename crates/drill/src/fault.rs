@@ -1,5 +1,6 @@
 //! What is done to a target.
 
+mod network;
 mod state;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Component;
 
+pub use network::Network;
 pub use state::{Mode, ProcessSignal, Resource};
 
 /// Signals that a kill may send.
@@ -82,6 +84,36 @@ pub enum Fault {
         /// `edge`, `app` or `data`.
         network: String,
     },
+    /// Packets to or from the container are delayed, lost, spoilt or refused.
+    Network(Network),
+    /// Every thread of the container stands still, for as long as somebody holds it: as `pause`, but it can't outlive its
+    /// holder.
+    Freeze {},
+    /// Threads that do nothing but use the processor, within the container's own share.
+    Burn {
+        /// How many, at least 1.
+        threads: u16,
+    },
+    /// Memory that is allocated and touched, within the container's own share: up to its limit, and the kernel decides
+    /// who dies.
+    Leak {
+        /// MiB, at least 1.
+        mib: u64,
+    },
+    /// A volume of the container is filled.
+    FillDisk {
+        /// A directory of the volume, such as `/var/lib/postgresql`. It must be limited in size: a tmpfs.
+        directory: String,
+        /// MiB that are left.
+        leave_mib: u64,
+    },
+    /// Connections that are opened and held, and never used.
+    HoldConnections {
+        /// The port of the container.
+        port: u16,
+        /// How many, at least 1.
+        count: u32,
+    },
     /// Redis: every key is gone at once.
     FlushCache {},
     /// Sentinel: another Redis is made the master.
@@ -123,6 +155,12 @@ impl Fault {
             Self::Cpu { .. } => "cpu",
             Self::Memory { .. } => "memory",
             Self::Cut { .. } => "cut",
+            Self::Network(network) => network.effect.name(),
+            Self::Freeze {} => "freeze",
+            Self::Burn { .. } => "burn",
+            Self::Leak { .. } => "leak",
+            Self::FillDisk { .. } => "fill-disk",
+            Self::HoldConnections { .. } => "hold-connections",
             Self::FlushCache {} => "flush-cache",
             Self::FailOver {} => "fail-over",
             Self::Lock { .. } => "lock",
@@ -160,6 +198,15 @@ impl Fault {
                 "cut: no network {network:?}; there are {}",
                 NETWORKS.join(", ")
             )),
+            Self::Network(network) => network.mistake(),
+            Self::Burn { threads: 0 } => Some("burn: 0 threads burn nothing".into()),
+            Self::Leak { mib: 0 } => Some("leak: 0 MiB leak nothing".into()),
+            Self::HoldConnections { count: 0, .. } => {
+                Some("hold-connections: 0 connections hold nothing".into())
+            }
+            Self::FillDisk { directory, .. } if !directory.starts_with('/') => {
+                Some(format!("fill-disk: {directory:?} is not an absolute path"))
+            }
             Self::Lock { table } if !is_word(table) => {
                 Some(format!("lock: {table:?} is not the name of a table"))
             }
@@ -187,6 +234,7 @@ impl std::fmt::Display for Fault {
             Self::Cpu { cores } => f.pad(&format!("cpu {cores}")),
             Self::Memory { at_most_mib } => f.pad(&format!("memory {at_most_mib} MiB")),
             Self::Cut { network } => f.pad(&format!("cut {network}")),
+            Self::Network(network) => f.pad(&network.to_string()),
             Self::Lock { table } => f.pad(&format!("lock {table}")),
             Self::Alarm { resource } => f.pad(&format!("{} alarm", resource.name())),
             Self::ThirdParty { mode } => f.pad(&format!("third party {}", mode.name())),
@@ -214,6 +262,13 @@ mod tests {
             "cpu = { cores = 0.05 }",
             "memory = { at_most_mib = 64 }",
             "cut = { network = 'data' }",
+            "network = { effect = { delay = { latency = '50ms', jitter = '5ms' } }, to = ['postgres'], ports = ['5432'] }",
+            "network = { effect = { partition = {} }, direction = 'both', backend = 'rules' }",
+            "freeze = {}",
+            "burn = { threads = 4 }",
+            "leak = { mib = 64 }",
+            "fill-disk = { directory = '/var/lib/redis', leave_mib = 1 }",
+            "hold-connections = { port = 5432, count = 100 }",
             "flush-cache = {}",
             "fail-over = {}",
             "lock = { table = 'patients' }",
@@ -224,7 +279,7 @@ mod tests {
         ] {
             let read = fault(line).unwrap();
             assert_eq!(read.mistake(), None, "{line}");
-            assert!(line.starts_with(read.name()), "{line}");
+            assert!(line.contains(read.name()), "{line}");
             let again = toml::to_string(&read).unwrap();
             assert_eq!(fault(&again).unwrap(), read, "{line}");
         }
@@ -236,6 +291,16 @@ mod tests {
             ("cpu = { cores = 0.0 }", "0.01 to 64"),
             ("memory = { at_most_mib = 5 }", "6 MiB"),
             ("cut = { network = 'dmz' }", "edge, app, data"),
+            (
+                "network = { effect = { loss = { percent = 101 } } }",
+                "101 %",
+            ),
+            (
+                "network = { effect = { loss = { percent = 1 } }, to = [''] }",
+                "''",
+            ),
+            ("burn = { threads = 0 }", "0 threads"),
+            ("fill-disk = { directory = 'x', leave_mib = 1 }", "absolute"),
             ("lock = { table = 'a; drop' }", "name of a table"),
             ("process = { name = '$(reboot)' }", "letters"),
             ("process = { name = 'a-name-of-16-char' }", "15"),

@@ -13,7 +13,7 @@ mod vitals;
 
 pub use contract::{Class, Contract, LatencyClause, UptimeClause};
 pub use draw::{derive_seed, pick};
-pub use fault::{Fault, Mode, ProcessSignal, Resource, Signal};
+pub use fault::{Fault, Mode, Network, ProcessSignal, Resource, Signal};
 pub use file::{Drill, DrillError, Episode, Pace, parse};
 pub use target::{Component, Role, Target};
 pub use traffic::{Traffic, TrafficError};

@@ -13,12 +13,13 @@ use bollard::{
     },
 };
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
 
-use crate::{COMPONENT_LABEL, Docker, EngineError, PROJECT_LABEL, RUN_LABEL};
+use crate::{COMPONENT_LABEL, Docker, EngineError, PROJECT_LABEL, PROJECT_PREFIX, RUN_LABEL};
 
 /// Longest time for a helper that runs to its end.
 const RUN_WITHIN: Duration = Duration::from_secs(20);
@@ -26,7 +27,7 @@ const RUN_WITHIN: Duration = Duration::from_secs(20);
 const MEMORY_BYTES: i64 = 256 << 20;
 
 /// A helper to be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelperSpec {
     /// Name of the container; an older one of that name is an error.
     pub name: String,
@@ -36,14 +37,14 @@ pub struct HelperSpec {
     pub command: Vec<String>,
     /// The project that it belongs to, and goes away with.
     pub project: String,
-    /// The run that it is for.
-    pub run: String,
     /// Id of the container whose network it joins.
     pub network_of: Option<String>,
     /// Id of the container whose processes it sees.
     pub processes_of: Option<String>,
     /// Id of the container whose volumes it mounts.
     pub volumes_of: Option<String>,
+    /// Id of the container in whose share of processor and memory it lives.
+    pub share_of: Option<String>,
     /// Capabilities, such as `NET_ADMIN`; it has no others.
     pub capabilities: Vec<String>,
 }
@@ -227,7 +228,7 @@ fn body(spec: &HelperSpec) -> ContainerCreateBody {
     let of = |id: &Option<String>| id.as_ref().map(|id| format!("container:{id}"));
     let labels = [
         (PROJECT_LABEL, spec.project.as_str()),
-        (RUN_LABEL, spec.run.as_str()),
+        (RUN_LABEL, spec.project.trim_start_matches(PROJECT_PREFIX)),
         (COMPONENT_LABEL, "instrument"),
     ];
     ContainerCreateBody {
@@ -248,6 +249,7 @@ fn body(spec: &HelperSpec) -> ContainerCreateBody {
             auto_remove: Some(true),
             network_mode: of(&spec.network_of).or_else(|| Some("none".into())),
             pid_mode: of(&spec.processes_of),
+            cgroup_parent: spec.share_of.as_ref().map(|id| format!("/docker/{id}")),
             volumes_from: spec.volumes_of.clone().map(|id| vec![id]),
             cap_drop: Some(vec!["ALL".into()]),
             cap_add: Some(spec.capabilities.clone()),
@@ -272,10 +274,10 @@ mod tests {
             image: "gameday/agent".into(),
             command: vec!["agent".into()],
             project: "gameday-1".into(),
-            run: "1".into(),
             network_of: Some("c1".into()),
             processes_of: None,
             volumes_of: None,
+            share_of: None,
             capabilities: vec!["NET_ADMIN".into()],
         };
         let body = body(&spec);

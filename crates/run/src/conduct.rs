@@ -215,7 +215,7 @@ impl Stage<'_> {
         let watched = (platform.observer, &platform.watch_list);
         let lookout = look(watched.0, watched.1, Some(recorder.clone())).await?;
         let load = self.load(drill, recorder).await?;
-        let undo = UndoLedger::open(&self.folder.undo(), &project)?;
+        let undo = UndoLedger::open(&self.folder.undo(), &project)?.with_agents(&platform.agents);
         let (ended, now) = (load.ended.clone(), load.now.clone());
         let mut cast = Cast {
             docker: self.docker,

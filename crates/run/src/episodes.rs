@@ -138,9 +138,15 @@ impl Cast<'_> {
                 .collect(),
         };
         self.recorder.record(event).await;
-        let affliction = chaos::apply(self.docker, self.ledger, &episode.fault, &members)
-            .await
-            .map_err(failed)?;
+        let affliction = chaos::apply(
+            self.docker,
+            self.ledger,
+            &episode.fault,
+            &members,
+            episode.hold,
+        )
+        .await
+        .map_err(failed)?;
         self.recorder
             .record(Event::FaultApplied { episode: number })
             .await;

@@ -34,6 +34,8 @@ const INSTRUMENT_WITHIN: Duration = Duration::from_secs(60);
 pub struct Platform {
     /// What the stage raised.
     pub raised: Raised,
+    /// Image of the agents that hold faults.
+    pub agents: String,
     /// The observer's published address.
     pub observer: SocketAddr,
     /// The load generator's published address.
@@ -58,6 +60,7 @@ pub async fn raise(
     let clock = Clock::start().0;
     let images = phase("images", clock, say, build(docker, root, folder, say));
     let images = unless(interrupted, images).await?;
+    let agents = images.get(stage::images::AGENT).unwrap_or_default().to_owned();
     let request = RaiseRequest {
         compose_dir: root.join("compose"),
         topology: topology.to_owned(),
@@ -71,7 +74,7 @@ pub async fn raise(
         Ok(stage::raise(&request, docker, &status).await?)
     });
     let raised = unless(interrupted, raised).await?;
-    let platform = Platform::of(raised)?;
+    let platform = Platform::of(raised, agents)?;
     let healthy = phase("health", clock, say, platform.healthy(docker, say));
     unless(interrupted, healthy).await?;
     Ok(platform)

@@ -23,7 +23,8 @@ pub(crate) use self::compile::cargo;
 use self::{base::Base, build::Built};
 
 /// Every image of a topology; each has a folder in `compose/images`.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
+    AGENT,
     "etcd",
     "haproxy",
     "postgres",
@@ -34,7 +35,9 @@ pub const NAMES: [&str; 8] = [
     "varnish",
 ];
 
-/// The image with our own binaries.
+/// The image of the agents that hold faults.
+pub const AGENT: &str = "agent";
+/// The image with our own services and instruments.
 const SERVICES: &str = "services";
 
 /// How many images are built at the same time. Package installation alternates between the network and
@@ -97,12 +100,12 @@ pub async fn ensure(
         .await
         .map_err(StageError::file("make", logs))?;
     let base = base::ensure(&site, say).await?;
-    let servers = stream::iter(NAMES.into_iter().filter(|name| *name != SERVICES))
+    let servers = stream::iter(NAMES.into_iter().filter(|name| !compile::makes(name)))
         .map(|name| server(&site, &base, name, say))
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<_>>();
-    let (mut built, services) = tokio::try_join!(servers, compile::services(&site, &base, say))?;
-    built.push(services);
+    let (mut built, ours) = tokio::try_join!(servers, compile::ours(&site, &base, say))?;
+    built.extend(ours);
     let new = built.iter().filter(|image| image.new).count();
     say(format!(
         "images: {new} built, {} there already",

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Ended, NetworkFault, command,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// The handle of our root ("GD").

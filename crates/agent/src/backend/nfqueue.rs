@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Direction, Effect, Ended, Figures, NetworkFault, Order,
     clock::now,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
     packet::{Injector, MARK, Packet, flip, mend},
 };
 

@@ -5,7 +5,7 @@ use std::io;
 use super::{Backend, Say};
 use crate::{
     Ended, Event, Figures, NetworkFault, command,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// The mechanism for one order.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Effect, Ended, Figures, NetworkFault, Order, clock,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// How long before a second is over the stop date is moved on: three times what that takes on a busy machine.

@@ -16,7 +16,7 @@ use crate::{
     Ended, Event,
     backend::{Backend, Say},
     clock::now,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// How long the use is measured.

@@ -10,7 +10,7 @@ use crate::{
     Ended, Event, Figures,
     backend::{Backend, Say},
     clock::now,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// The longest that one connect may take.

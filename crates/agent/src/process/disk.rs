@@ -21,7 +21,7 @@ use crate::{
     Ended, Event,
     backend::{Backend, Say},
     clock::now,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// Time between two looks at whether the target made room.

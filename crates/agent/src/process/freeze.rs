@@ -15,7 +15,7 @@ use crate::{
     Ended, Event, Figures,
     backend::{Backend, Say},
     clock::now,
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// Time between two looks for new threads: whoever enters the container, such as a health check, is stopped as well.

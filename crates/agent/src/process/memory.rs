@@ -5,7 +5,7 @@ use std::{fs, io};
 use crate::{
     Ended, Event,
     backend::{Backend, Say},
-    lease::{Lease, Wake},
+    lifetime::{Lease, Wake},
 };
 
 /// How much is taken at a time.

@@ -219,12 +219,13 @@ fn alarm(resource: Resource) -> Script {
     };
     let name = resource.name();
     Script {
-        look: format!("{control} eval '{read}'"),
+        // `0.4`, or `{absolute,"420MiB"}`, which is set with two words.
+        look: format!("set -o pipefail; {control} eval '{read}' | tr '{{}},\"' '    '"),
         strike: format!("{control} {set} {little}"),
         effect: format!(
             "{control} eval 'rabbit_alarm:get_alarms().' | grep -q {name} && echo \"{name} alarm\" || {{ echo no alarm; exit 1; }}"
         ),
-        undo: format!("{control} {set} \"$1\""),
+        undo: format!("{control} {set} $1"),
     }
 }
 

@@ -15,17 +15,34 @@ use tokio::time::Instant;
 use crate::{Say, StageError, program::Program};
 
 use super::{
-    SERVICES, Site,
+    AGENT, SERVICES, Site,
     base::Base,
     build::{self, Built},
     inputs,
 };
 
-/// The binaries that go into the image. Asked for by name and not by package: features are then unified over
+/// The binaries that go into each image. Asked for by name and not by package: features are then unified over
 /// the whole workspace, and what `cargo gameday` has compiled is compiled already.
-const BINARIES: [&str; 8] = [
-    "api", "ws", "gateway", "worker", "pager", "loadgen", "observer", "watchdog",
+const IMAGES: [(&str, &[&str]); 2] = [
+    (
+        SERVICES,
+        &[
+            "api", "ws", "gateway", "worker", "pager", "loadgen", "observer", "watchdog",
+        ],
+    ),
+    (AGENT, &["agent"]),
 ];
+
+/// Whether an image is made here.
+pub(crate) fn makes(name: &str) -> bool {
+    IMAGES.iter().any(|(image, _)| *image == name)
+}
+
+fn binaries() -> impl Iterator<Item = &'static str> {
+    IMAGES
+        .iter()
+        .flat_map(|(_, binaries)| binaries.iter().copied())
+}
 
 /// The C library of Debian trixie. Binaries that were linked against a newer one do not start there.
 const IMAGE_GLIBC: (u32, u32) = (2, 41);
@@ -36,42 +53,67 @@ const COMPILE_WITHIN: Duration = Duration::from_secs(3_600);
 /// What a build in a container needs of the workspace.
 const SOURCES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "crates", "tests"];
 
-/// Compiles the services and packs them, unless an image with the same binaries exists.
-pub(crate) async fn services(
+/// Compiles our own binaries and packs them, unless images with the same binaries exist.
+pub(crate) async fn ours(
     site: &Site<'_>,
     base: &Base,
     say: Say<'_>,
-) -> Result<Built, StageError> {
-    let recipes = site.context(SERVICES);
-    let context = Context::new(&site.root.join("target"))?;
-    match unfit(site.docker.info()).await {
+) -> Result<Vec<Built>, StageError> {
+    let fit = match unfit(site.docker.info()).await {
         None => {
             let began = Instant::now();
             let binaries = compile(site.root).await?;
             let seconds = began.elapsed().as_secs_f64();
             say(format!("image {SERVICES}: compiled in {seconds:.1} s"));
-            context.copy(&recipes.join("Dockerfile"), "Dockerfile", None)?;
-            for (name, path) in binaries {
-                // Whatever the user's mask is: the image runs them as somebody else.
-                context.copy(&path, &format!("bin/{name}"), Some(0o755))?;
-            }
+            Ok(binaries)
         }
-        Some(why) => {
-            let recipe = recipes.join("Dockerfile.compile");
-            if !recipe.is_file() {
-                return Err(StageError::Compile(format!(
-                    "{why}, and there is no {} to compile them in a container",
-                    recipe.display()
-                )));
-            }
-            say(format!("image {SERVICES}: {why}; compiling in a container"));
-            context.copy(&recipe, "Dockerfile", None)?;
-            for source in SOURCES {
-                context.copy_all(&site.root.join(source), source)?;
-            }
+        Some(why) => Err(why),
+    };
+    let mut built = Vec::with_capacity(IMAGES.len());
+    for (name, binaries) in IMAGES {
+        let context = match &fit {
+            Ok(compiled) => packed(site, name, binaries, compiled)?,
+            Err(why) => sources(site, name, why, say)?,
+        };
+        built.push(build::ensure(site, base, name, &context.0, say).await?);
+    }
+    Ok(built)
+}
+
+/// The context of an image whose binaries are compiled.
+fn packed(
+    site: &Site<'_>,
+    name: &str,
+    binaries: &[&str],
+    compiled: &BTreeMap<String, PathBuf>,
+) -> Result<Context, StageError> {
+    let context = Context::new(&site.root.join("target"))?;
+    context.copy(&site.context(name).join("Dockerfile"), "Dockerfile", None)?;
+    for (binary, path) in compiled {
+        if binaries.contains(&binary.as_str()) {
+            // Whatever the user's mask is: the image runs them as somebody else.
+            context.copy(path, &format!("bin/{binary}"), Some(0o755))?;
         }
     }
-    build::ensure(site, base, SERVICES, &context.0, say).await
+    Ok(context)
+}
+
+/// The context of an image that compiles its binaries itself.
+fn sources(site: &Site<'_>, name: &str, why: &str, say: Say<'_>) -> Result<Context, StageError> {
+    let recipe = site.context(name).join("Dockerfile.compile");
+    if !recipe.is_file() {
+        return Err(StageError::Compile(format!(
+            "{why}, and there is no {} to compile them in a container",
+            recipe.display()
+        )));
+    }
+    say(format!("image {name}: {why}; compiling in a container"));
+    let context = Context::new(&site.root.join("target"))?;
+    context.copy(&recipe, "Dockerfile", None)?;
+    for source in SOURCES {
+        context.copy_all(&site.root.join(source), source)?;
+    }
+    Ok(context)
 }
 
 /// Why binaries of this host would not run in the image; `None` when they do.
@@ -104,10 +146,9 @@ fn glibc(text: &str) -> Option<(u32, u32)> {
 
 /// Compiles the binaries; cargo shows its own progress.
 async fn compile(root: &Path) -> Result<BTreeMap<String, PathBuf>, StageError> {
-    let binaries = BINARIES.iter().flat_map(|binary| ["--bin", *binary]);
     let ended = Program::new(cargo())
         .args(["build", "--release"])
-        .args(binaries)
+        .args(binaries().flat_map(|binary| ["--bin", binary]))
         .args(["--message-format", "json-render-diagnostics"])
         .in_folder(root)
         .within(COMPILE_WITHIN)
@@ -121,15 +162,12 @@ async fn compile(root: &Path) -> Result<BTreeMap<String, PathBuf>, StageError> {
         )));
     }
     let built = executables(&ended.stdout);
-    if let Some(missing) = BINARIES.iter().find(|name| !built.contains_key(**name)) {
+    if let Some(missing) = binaries().find(|name| !built.contains_key(*name)) {
         return Err(StageError::Compile(format!(
             "no package makes the binary {missing}"
         )));
     }
-    Ok(built
-        .into_iter()
-        .filter(|(name, _)| BINARIES.contains(&name.as_str()))
-        .collect())
+    Ok(built)
 }
 
 /// The cargo that runs us, else the one on the path.

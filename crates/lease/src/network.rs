@@ -163,7 +163,11 @@ impl Effect {
 }
 
 impl NetworkFault {
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// What it asks for that can't be done anywhere.
+    ///
+    /// # Errors
+    /// A value out of its range, in words.
+    pub fn check(&self) -> Result<(), String> {
         let ports: usize = self.ports.iter().map(PortRange::entries).sum();
         if ports > 15 {
             return Err("more than 15 ports, where a range counts twice".into());

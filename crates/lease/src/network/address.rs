@@ -79,7 +79,7 @@ impl PortRange {
     }
 
     /// How many entries it takes in a rule.
-    pub(crate) fn entries(&self) -> usize {
+    pub fn entries(&self) -> usize {
         if self.first == self.last { 1 } else { 2 }
     }
 }
