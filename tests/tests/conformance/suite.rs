@@ -1,0 +1,172 @@
+//! What every mechanism has to show for every fault: the effect, the target as it was when the agent is let go, and no
+//! effect any more when the agent is killed.
+
+use std::time::Duration;
+
+use agent::{Event, measure::Sample};
+use serde_json::Value;
+
+use super::{
+    figures::gone_after_ms,
+    stand::{FOREIGN, Held, RUN, Stand},
+    table::{Row, Table},
+};
+
+/// One fault on one mechanism.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// What the table calls it.
+    pub(crate) name: &'static str,
+    /// What the order says.
+    pub(crate) asked: String,
+    /// The order's fault.
+    pub(crate) fault: Value,
+    /// Measures the effect.
+    pub(crate) see: fn(&Stand) -> Vec<Finding>,
+    /// Measures while the agent is killed: words of the agent without a count.
+    pub(crate) watch: String,
+    /// What the fault does to a question.
+    pub(crate) spoiled: fn(&Sample) -> bool,
+}
+
+/// One thing that was measured.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    measured: String,
+    tolerance: String,
+    held: bool,
+}
+
+/// A finding.
+pub(crate) fn finding(measured: String, tolerance: impl Into<String>, held: bool) -> Finding {
+    Finding {
+        measured,
+        tolerance: tolerance.into(),
+        held,
+    }
+}
+
+/// How long a killed agent's fault may last. Stop dates of rules are whole seconds, and are moved on 0.1 s early.
+fn longest_ms(backend: &str) -> f64 {
+    if backend == "rules" { 1200.0 } else { 1000.0 }
+}
+
+/// Runs one case and writes its lines.
+pub(crate) fn run(stand: &Stand, backend: &'static str, case: &Case, table: &mut Table) {
+    let held = stand.hold(&stand.in_network(), &case.fault);
+    let head = Row {
+        backend,
+        fault: case.name.into(),
+        asked: case.asked.clone(),
+        ..Row::default()
+    };
+    if let Event::Refused { reason } = &held.first {
+        let measured = format!("refused: {}", reason.chars().take(70).collect::<String>());
+        table.0.push(Row { measured, ..head });
+        return;
+    }
+    let findings = (case.see)(stand);
+    let (let_go, same) = digest(held.let_go().0.as_ref());
+    let (killed, gone, swept) = kill(stand, backend, case);
+    let undone = finding(String::new(), "", same && gone && swept);
+    lines(table, head, findings, (let_go, killed), undone.held);
+}
+
+/// Writes a line for each finding; the first one says what became of the target.
+pub(crate) fn lines(
+    table: &mut Table,
+    head: Row,
+    findings: Vec<Finding>,
+    undone: (String, String),
+    held: bool,
+) {
+    eprintln!("{} {}: {findings:?} {undone:?}", head.backend, head.fault);
+    for (number, found) in findings.into_iter().enumerate() {
+        let row = Row {
+            backend: head.backend,
+            measured: found.measured,
+            tolerance: found.tolerance,
+            held: Some(found.held),
+            ..Row::default()
+        };
+        let first = number == 0;
+        table.0.push(match first {
+            false => Row {
+                fault: format!("  {}", head.fault),
+                ..row
+            },
+            true => Row {
+                fault: head.fault.clone(),
+                asked: head.asked.clone(),
+                let_go: undone.0.clone(),
+                killed: undone.1.clone(),
+                held: Some(found.held && held),
+                ..row
+            },
+        });
+    }
+}
+
+/// What the last event says of the target's state, and whether it is as it was.
+pub(crate) fn digest(healed: Option<&Event>) -> (String, bool) {
+    match healed {
+        Some(Event::Healed {
+            digest_before,
+            digest_after,
+            figures,
+            ..
+        }) => {
+            let same = digest_before == digest_after && figures.overflowed == 0;
+            let word = if same { "equal" } else { "DIFFERS" };
+            (word.into(), same)
+        }
+        other => (format!("{other:?}"), false),
+    }
+}
+
+/// Kills an agent under measurement: how long its fault was still seen, whether that is short enough, and whether a sweep
+/// leaves nothing of it.
+fn kill(stand: &Stand, backend: &str, case: &Case) -> (String, bool, bool) {
+    let held = stand.hold(&stand.in_network(), &case.fault);
+    let process = held.process();
+    let every_us = case
+        .watch
+        .split("--every-us ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next()?.parse().ok());
+    let long_us = 1_000_000 + longest_ms(backend) as u64 * 1000;
+    let count = long_us / every_us.unwrap_or(4000);
+    let measuring = stand.measuring("near", &format!("{} --count {count}", case.watch));
+    // Not to wait for anything: the fault is measured for half a second before its agent is killed.
+    std::thread::sleep(Duration::from_millis(600));
+    let killed_us = held.kill(&process);
+    let samples = measuring.samples();
+    let before = samples
+        .iter()
+        .filter(|sample| sample.at_us < killed_us && (case.spoiled)(sample))
+        .count();
+    let gone = gone_after_ms(&samples, killed_us, case.spoiled);
+    let swept = sweep(stand);
+    let word = format!("{gone:.0} ms{}", if swept { "" } else { ", LEFT" });
+    (word, before > 0 && gone <= longest_ms(backend), swept)
+}
+
+/// Sweeps twice: the first removes what is left, the second finds nothing. The foreign rule stays.
+fn sweep(stand: &Stand) -> bool {
+    let script = format!(
+        "agent sweep --run {RUN} && echo - && agent sweep --run {RUN} && iptables-legacy-save"
+    );
+    let said = stand.helper("near", "sh", &["-c", &script]);
+    let (first, rest) = said.split_once("-\n").unwrap_or_default();
+    !first.trim().is_empty() && !rest.contains("GD-") && rest.contains(FOREIGN)
+}
+
+/// Waits for what an agent measures itself.
+pub(crate) fn measured(held: &Held) -> Option<(f64, Option<f64>)> {
+    while let Some(event) = held.next() {
+        if let Event::Measured { seen, expected, .. } = event {
+            return Some((seen, expected));
+        }
+    }
+    None
+}
