@@ -101,6 +101,14 @@ impl Target {
             _ => None,
         }
     }
+
+    /// The role whose player at the beginning of the load the target stays with.
+    pub fn pinned(&self) -> Option<Role> {
+        match self {
+            Self::Role(player) if player.at == When::Start => Some(player.role),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -163,6 +171,18 @@ mod tests {
         check("zone = \"b\"", "zone b", None);
         let label = "label = { name = \"tier\", value = \"front\" }";
         check(label, "tier=front", None);
+    }
+
+    #[test]
+    fn only_a_pinned_role_is_pinned() {
+        let follows = Target::Role(Role::RedisMaster.into());
+        assert_eq!(follows.role(), Some(Role::RedisMaster));
+        assert_eq!(follows.pinned(), None);
+        let at = When::Start;
+        let role = Role::EtcdLeader;
+        let pinned = Target::Role(Player { role, at });
+        assert_eq!(pinned.pinned(), Some(role));
+        assert_eq!(Target::Zone("b".into()).role(), None);
     }
 
     #[test]

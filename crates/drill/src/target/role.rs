@@ -21,7 +21,7 @@ named! {
         PostgresReplica = "postgres-replica",
         /// A replica that a commit may wait for. Under a quorum that is each of its candidates.
         PostgresSyncReplica = "postgres-sync-replica",
-        /// Of the replicas that stream, the one that has replayed least. While they are level it stays who it was.
+        /// The replica that has replayed least of what the primary wrote; each of them while they are level.
         PostgresFurthestReplica = "postgres-furthest-replica",
         /// The Redis that takes writes.
         RedisMaster = "redis-master",
