@@ -26,7 +26,7 @@ impl Votes {
             return;
         };
         let votes = 1 + epochs.iter().filter(|epoch| **epoch == latest).count();
-        if votes > (peers.len() + 1) / 2 {
+        if 2 * votes > peers.len() + 1 {
             self.won = self.won.max(latest);
         }
     }
