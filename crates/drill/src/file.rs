@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::{Component, Contract, Fault, Target, Traffic};
+use crate::{Candidate, Contract, Fault, Target, Traffic, target::Offer};
 
 /// A mistake in a drill file, with the place of it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -97,8 +97,7 @@ struct EpisodeFile {
     hold: Duration,
 }
 
-/// Parses and validates the text of a drill file. `topology_members` answers with the service names of a
-/// topology, or with the names of the topologies that exist when there is none of that name.
+/// Like [`parse_for`], for members of whom only the service names are known: there is no zone and no label.
 ///
 /// # Errors
 /// The first mistake, with file and line and the allowed values.
@@ -106,6 +105,22 @@ pub fn parse(
     file: &str,
     text: &str,
     topology_members: impl Fn(&str) -> Result<Vec<String>, Vec<String>>,
+) -> Result<Drill, DrillError> {
+    parse_for(file, text, |topology| {
+        let names = topology_members(topology)?;
+        Ok(names.into_iter().map(Candidate::named).collect())
+    })
+}
+
+/// Parses and validates the text of a drill file. `topology_members` answers with the members of a topology,
+/// or with the names of the topologies that exist when there is none of that name.
+///
+/// # Errors
+/// The first mistake, with file and line and the allowed values.
+pub fn parse_for(
+    file: &str,
+    text: &str,
+    topology_members: impl Fn(&str) -> Result<Vec<Candidate>, Vec<String>>,
 ) -> Result<Drill, DrillError> {
     let fail = |offset: usize, message: String| DrillError {
         file: file.to_owned(),
@@ -122,7 +137,7 @@ pub fn parse(
         return Err(fail(parsed.name.span().start, "name is empty".into()));
     }
     let topology = parsed.topology.get_ref();
-    let members = topology_members(topology).map_err(|known| {
+    let candidates = topology_members(topology).map_err(|known| {
         fail(
             parsed.topology.span().start,
             format!("no topology {topology:?}; there are: {}", known.join(", ")),
@@ -155,18 +170,20 @@ pub fn parse(
                 format!("a second episode is named {name:?}"),
             ));
         }
-        check_target(episode.target.get_ref(), topology, &members)
-            .map_err(|message| fail(episode.target.span().start, message))?;
+        let offer = Offer {
+            topology,
+            candidates: &candidates,
+        };
+        let place = episode.target.span().start;
+        let target = episode.target.into_inner().checked(offer);
+        let target = target.map_err(|message| fail(place, message))?;
         let fault = episode.fault.get_ref();
-        if let Some(mistake) = fault
-            .mistake()
-            .or_else(|| misfit(fault, episode.target.get_ref()))
-        {
+        if let Some(mistake) = fault.mistake().or_else(|| misfit(fault, &target)) {
             return Err(fail(episode.fault.span().start, format!("fault {mistake}")));
         }
         episodes.push(Episode {
             name: episode.name.into_inner(),
-            target: episode.target.into_inner(),
+            target,
             fault: episode.fault.into_inner(),
             hold: episode.hold,
         });
@@ -182,36 +199,6 @@ pub fn parse(
         episodes,
         contract: parsed.contract.into_inner(),
     })
-}
-
-/// Refuses a target that the topology can't offer, so that nothing is started for a plan that can't run.
-fn check_target(target: &Target, topology: &str, members: &[String]) -> Result<(), String> {
-    let of = |component: Component| {
-        let is = |name: &&String| Target::Container((*name).clone()).component() == Some(component);
-        members.iter().filter(is).count()
-    };
-    if target.component() == Some(Component::Instrument) {
-        return Err("instrument is part of the testbed and never a target".into());
-    }
-    match target {
-        Target::Container(name) if !members.contains(name) => Err(format!(
-            "no container {name:?} in topology {topology:?}; there are: {}",
-            members.join(", ")
-        )),
-        Target::Container(name) if target.component().is_none() => Err(format!(
-            "container {name:?} is part of the testbed and never a target"
-        )),
-        Target::Any { count: 0, .. } => Err("count 0 is not at least 1".into()),
-        Target::Any { component, count } if of(*component) < *count => Err(format!(
-            "topology {topology:?} has {} of {component}, fewer than count {count}",
-            of(*component)
-        )),
-        Target::Role(role) if of(role.component()) == 0 => Err(format!(
-            "topology {topology:?} has no {} to be {role}",
-            role.component()
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// Why a fault can't be done to whoever the target means.

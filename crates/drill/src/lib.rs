@@ -14,7 +14,10 @@ mod vitals;
 pub use contract::{Class, Contract, LatencyClause, UptimeClause};
 pub use draw::{derive_seed, pick};
 pub use fault::{Fault, Mode, Network, ProcessSignal, Resource, Signal};
-pub use file::{Drill, DrillError, Episode, Pace, parse};
-pub use target::{Component, Role, Target};
+pub use file::{Drill, DrillError, Episode, Pace, parse, parse_for};
+pub use target::{
+    Amount, AnyOf, Candidate, Component, Label, OfComponent, Parts, Player, Players, Role, Target,
+    Unresolved, When,
+};
 pub use traffic::{Traffic, TrafficError};
 pub use vitals::{alarms, reading, reading_id, slot_of};

@@ -1,149 +1,127 @@
 //! Who suffers a fault.
 
-use schemars::JsonSchema;
+mod amount;
+mod candidate;
+mod check;
+mod component;
+mod members;
+mod named;
+mod role;
+mod words;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
+pub use amount::{Amount, AnyOf};
+pub use candidate::Candidate;
+pub(crate) use check::Offer;
+pub use component::Component;
+pub use members::{Parts, Unresolved};
+pub use role::{Player, Players, Role, When};
 
-        impl $name {
-            /// Every value, in the order in which reports list them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The name in drill files, labels and reports.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-
-            /// The value of that name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.name() == name)
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.name())
-            }
-        }
-    };
-}
-
-named! {
-    /// A kind of member, as the label `gameday.component` names it.
-    Component {
-        /// HTTP handler: the scenario's server.
-        Api = "api",
-        /// WebSocket server.
-        Ws = "ws",
-        /// Rate-limiting gateway.
-        Gateway = "gateway",
-        /// Queue worker.
-        Worker = "worker",
-        /// The third party that notifies staff.
-        Pager = "pager",
-        /// Load balancer, with the virtual address.
-        Haproxy = "haproxy",
-        /// CDN.
-        Varnish = "varnish",
-        /// Database, primary or replica.
-        Postgres = "postgres",
-        /// Consensus store behind the database's failover.
-        Etcd = "etcd",
-        /// Cache.
-        Redis = "redis",
-        /// Watches the cache and elects its master.
-        Sentinel = "sentinel",
-        /// Queue.
-        Rabbitmq = "rabbitmq",
-        /// Metrics.
-        Prometheus = "prometheus",
-        /// Part of the testbed, not of the platform: never a target, never on the bill.
-        Instrument = "instrument",
-    }
-}
-
-named! {
-    /// A part that one member plays at a time, resolved at the moment of the fault.
-    Role {
-        /// The Postgres that takes writes.
-        PostgresPrimary = "postgres-primary",
-        /// A Postgres that streams from the primary.
-        PostgresReplica = "postgres-replica",
-        /// The Redis that takes writes.
-        RedisMaster = "redis-master",
-        /// The broker that leads the ingest queue.
-        QueueLeader = "queue-leader",
-        /// The etcd member that leads.
-        EtcdLeader = "etcd-leader",
-        /// The load balancer that holds the virtual address.
-        VipHolder = "vip-holder",
-    }
-}
-
-impl Role {
-    /// The component that plays the role.
-    pub fn component(self) -> Component {
-        match self {
-            Self::PostgresPrimary | Self::PostgresReplica => Component::Postgres,
-            Self::RedisMaster => Component::Redis,
-            Self::QueueLeader => Component::Rabbitmq,
-            Self::EtcdLeader => Component::Etcd,
-            Self::VipHolder => Component::Haproxy,
-        }
-    }
-}
-
-/// Who suffers: in a drill file `target.container = "api-1"`, `target.role = "redis-master"`,
-/// or `target.any = { component = "api", count = 1 }`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Who suffers: in a drill file, one of these forms.
+///
+/// ```toml
+/// target.container  = "api-1"
+/// target.containers = ["api-1", "ws-1"]
+/// target.role       = "postgres-primary"                            # whoever plays it when the fault is due
+/// target.role       = { name = "postgres-primary", at = "start" }   # who played it when the load began
+/// target.any        = { component = "api", count = 2 }              # one without a count
+/// target.any        = { component = "api", percent = 50 }           # rounded up
+/// target.all        = { component = "api" }
+/// target.minority   = { component = "etcd" }
+/// target.zone       = "b"
+/// target.label      = { name = "gameday.zone", value = "a" }
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Target {
     /// One member, by its service name.
     Container(String),
-    /// Whoever plays the role when the fault is due; one of them, drawn by seed, where several do.
-    Role(Role),
-    /// `count` members of a component, drawn by seed.
-    Any {
-        /// The component.
-        component: Component,
-        /// How many, at least 1.
-        #[serde(default = "one")]
-        count: usize,
-    },
+    /// Several members, by their service names.
+    Containers(Vec<String>),
+    /// Whoever plays the role; one of them, drawn by seed, where several do.
+    Role(Player),
+    /// A number or a share of a component, drawn by seed.
+    Any(AnyOf),
+    /// Every member of a component.
+    All(OfComponent),
+    /// As many of a component as can be lost while a majority is left, drawn by seed.
+    Minority(OfComponent),
+    /// Every member of the platform in a zone.
+    Zone(String),
+    /// Every member of the platform with a Compose label.
+    Label(Label),
 }
 
-fn one() -> usize {
-    1
+/// Members of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfComponent {
+    /// The component.
+    pub component: Component,
+}
+
+/// Members with a Compose label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// The label's name, such as `gameday.price`.
+    pub name: String,
+    /// The label's value.
+    pub value: String,
+    /// Who carries it: found in the topology when the drill is parsed, never written in a drill file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 impl Target {
-    /// The component that the target belongs to; for a container, its service name up to the number.
+    /// The component that every member of the target belongs to, as far as the target itself tells; for
+    /// containers, by their service names up to the number.
     pub fn component(&self) -> Option<Component> {
         match self {
-            Self::Container(name) => {
-                let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-                Component::from_name(stem.trim_end_matches('-'))
+            Self::Container(name) => Component::of_member(name),
+            Self::Containers(names) => {
+                let first = Component::of_member(names.first()?);
+                let same = |name: &String| Component::of_member(name) == first;
+                first.filter(|_| names.iter().all(same))
             }
-            Self::Role(role) => Some(role.component()),
-            Self::Any { component, .. } => Some(*component),
+            Self::Role(player) => Some(player.role.component()),
+            Self::Any(any) => Some(any.component),
+            Self::All(of) | Self::Minority(of) => Some(of.component),
+            Self::Zone(_) | Self::Label(_) => None,
+        }
+    }
+
+    /// The role that the target is about.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::Role(player) => Some(player.role),
+            _ => None,
+        }
+    }
+
+    /// The role whose player at the beginning of the load the target stays with.
+    pub fn pinned(&self) -> Option<Role> {
+        match self {
+            Self::Role(player) if player.at == When::Start => Some(player.role),
+            _ => None,
         }
     }
 }
 
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Container(name) => f.pad(name),
-            Self::Role(role) => f.pad(role.name()),
-            Self::Any {
-                component,
-                count: 1,
-            } => f.pad(&format!("any {component}")),
-            Self::Any { component, count } => f.pad(&format!("any {count} {component}")),
+            Self::Containers(names) => f.pad(&names.join(", ")),
+            Self::Role(player) => player.fmt(f),
+            Self::Any(any) => any.fmt(f),
+            Self::All(of) => f.pad(&format!("all {}", of.component)),
+            Self::Minority(of) => f.pad(&format!("a minority of {}", of.component)),
+            Self::Zone(zone) => f.pad(&format!("zone {zone}")),
+            Self::Label(label) => f.pad(&format!("{}={}", label.name, label.value)),
         }
     }
 }
@@ -152,19 +130,79 @@ impl std::fmt::Display for Target {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_round_trip() {
-        for &component in Component::ALL {
-            assert_eq!(Component::from_name(component.name()), Some(component));
-        }
-        assert_eq!(Component::from_name("apii"), None);
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Line {
+        target: Target,
+    }
+
+    fn read(target: &str) -> Result<Target, String> {
+        let line: Result<Line, _> = toml::from_str(&format!("target.{target}"));
+        line.map(|line| line.target)
+            .map_err(|error| error.message().to_owned())
     }
 
     #[test]
-    fn container_targets_know_their_component() {
-        let target = |name: &str| Target::Container(name.into()).component();
-        assert_eq!(target("rabbitmq-2"), Some(Component::Rabbitmq));
-        assert_eq!(target("prometheus"), Some(Component::Prometheus));
-        assert_eq!(target("nobody-1"), None);
+    fn every_form_reads_shows_and_round_trips() {
+        let check = |text: &str, shown: &str, component: Option<Component>| {
+            let target = read(text).unwrap();
+            assert_eq!(target.to_string(), shown);
+            assert_eq!(target.component(), component, "{text}");
+            let again = toml::to_string(&Line { target }).unwrap();
+            let line: Line = toml::from_str(&again).unwrap();
+            assert_eq!(line.target, read(text).unwrap());
+        };
+        let api = Some(Component::Api);
+        check("container = \"api-1\"", "api-1", api);
+        check("containers = [\"api-1\", \"api-2\"]", "api-1, api-2", api);
+        check("containers = [\"api-1\", \"ws-1\"]", "api-1, ws-1", None);
+        check("containers = []", "", None);
+        let redis = Some(Component::Redis);
+        check("role = \"redis-master\"", "redis-master", redis);
+        let pinned = "role = { name = \"redis-master\", at = \"start\" }";
+        check(pinned, "redis-master at the start", redis);
+        check("any = { component = \"api\" }", "any api", api);
+        let two = "any = { component = \"api\", count = 2 }";
+        check(two, "any 2 api", api);
+        let share = "any = { component = \"api\", percent = 12.5 }";
+        check(share, "any 12.5 % api", api);
+        check("all = { component = \"api\" }", "all api", api);
+        let minority = "minority = { component = \"etcd\" }";
+        check(minority, "a minority of etcd", Some(Component::Etcd));
+        check("zone = \"b\"", "zone b", None);
+        let label = "label = { name = \"tier\", value = \"front\" }";
+        check(label, "tier=front", None);
+    }
+
+    #[test]
+    fn only_a_pinned_role_is_pinned() {
+        let follows = Target::Role(Role::RedisMaster.into());
+        assert_eq!(follows.role(), Some(Role::RedisMaster));
+        assert_eq!(follows.pinned(), None);
+        let at = When::Start;
+        let role = Role::EtcdLeader;
+        let pinned = Target::Role(Player { role, at });
+        assert_eq!(pinned.pinned(), Some(role));
+        assert_eq!(Target::Zone("b".into()).role(), None);
+    }
+
+    #[test]
+    fn typos_are_refused_with_the_allowed_keys() {
+        let check = |text: &str, expected: &str| {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+        };
+        check(
+            "zon = \"b\"",
+            "unknown variant `zon`, expected one of `container`, `containers`, `role`, `any`, `all`, \
+             `minority`, `zone`, `label`",
+        );
+        check("all = \"api\"", "expected struct OfComponent");
+        check(
+            "all = { component = \"api\", count = 2 }",
+            "unknown field `count`, expected `component`",
+        );
+        check("label = { name = \"tier\" }", "missing field `value`");
+        check("containers = \"api-1\"", "expected a sequence");
+        check("zone = 2", "expected a string");
     }
 }

@@ -40,7 +40,7 @@ async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result
     let place = place::Place::find(args.root)?;
     match args.command {
         Command::Run(run) => commands::run::run(&place, &run, interrupted).await,
-        Command::Up(up) => commands::topology::up(&place, &up, interrupted).await,
+        Command::Up(up) => Box::pin(commands::topology::up(&place, &up, interrupted)).await,
         Command::Down { run, all } => commands::topology::down(&place, run.as_deref(), all).await,
         Command::Status => commands::topology::status(&place).await,
         Command::Heal { all } => commands::heal::heal(&place, all).await,

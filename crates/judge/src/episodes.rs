@@ -92,8 +92,8 @@ fn victim(target: &Target) -> String {
         .component()
         .map_or_else(|| target.to_string(), |c| c.to_string());
     match target {
-        Target::Role(role) => format!("{component} ({})", role_word(*role)),
-        Target::Container(_) | Target::Any { .. } => component,
+        Target::Role(player) => format!("{component} ({})", role_word(player.role)),
+        _ => component,
     }
 }
 
@@ -101,6 +101,9 @@ fn role_word(role: Role) -> &'static str {
     match role {
         Role::PostgresPrimary => "primary",
         Role::PostgresReplica => "replica",
+        Role::PostgresSyncReplica => "synchronous replica",
+        Role::PostgresFurthestReplica => "furthest replica",
+        Role::SentinelLeader => "leader",
         Role::RedisMaster => "master",
         Role::QueueLeader => "queue leader",
         Role::EtcdLeader => "leader",

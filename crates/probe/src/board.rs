@@ -37,6 +37,11 @@ impl Board {
         members.all(|seen| seen.as_ref().is_some_and(|health| health.healthy))
     }
 
+    /// Whether every member has been seen, well or not.
+    pub fn all_seen(&self) -> bool {
+        self.members.values().all(Option::is_some)
+    }
+
     /// Name and reason of every member that is not healthy, by name; one that was never seen is among them.
     pub fn unhealthy(&self) -> Vec<(String, String)> {
         let reason = |seen: &Option<MemberHealth>| match seen {
@@ -81,7 +86,7 @@ mod tests {
     fn a_member_counts_from_its_first_sighting_on() {
         let mut board = Board::new(vec!["redis-1".into(), "redis-2".into()]);
         board.apply(&seen("redis-1", true, &[Role::RedisMaster]));
-        assert!(!board.all_healthy());
+        assert!(!board.all_healthy() && !board.all_seen());
         assert_eq!(
             board.unhealthy(),
             [("redis-2".into(), "not seen yet".into())]
@@ -98,6 +103,7 @@ mod tests {
         board.apply(&seen("redis-2", true, &[]));
         board.apply(&seen("redis-1", false, &[]));
         board.apply(&seen("redis-2", true, &[Role::RedisMaster]));
+        assert!(board.all_seen());
         assert_eq!(board.unhealthy(), [("redis-1".into(), "as it is".into())]);
         let masters = &board.roles()[&Role::RedisMaster];
         assert_eq!(masters, &["redis-2"]);

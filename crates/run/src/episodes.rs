@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use chaos::{Affliction, UndoLedger};
 use clock::Clock;
-use drill::{Drill, Episode, derive_seed};
+use drill::{Drill, Episode, Parts, Players, derive_seed};
 use engine::{Docker, Member};
 use timeline::{Event, Offset};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Progress, RunError, Say,
-    lookout::{Lookout, full_health},
+    lookout::{Lookout, Seen, full_health},
     recorder::Recorder,
 };
 
@@ -38,7 +38,7 @@ impl Cast<'_> {
     /// # Errors
     /// When a fault can't be undone.
     pub(crate) async fn play(&mut self, drill: &Drill) -> Result<(), RunError> {
-        self.wait(drill.pace.warm_up).await;
+        let at_start = self.warm_up(drill).await;
         for (number, episode) in drill.episodes.iter().enumerate() {
             if self.interrupted.is_cancelled() {
                 return Ok(());
@@ -51,7 +51,7 @@ impl Cast<'_> {
                 episode.fault,
                 episode.target
             )));
-            let played = self.episode(drill, number, episode).await?;
+            let played = self.episode(drill, number, episode, &at_start).await?;
             if self.interrupted.is_cancelled() {
                 return Ok(());
             }
@@ -67,12 +67,37 @@ impl Cast<'_> {
         Ok(())
     }
 
+    /// Waits while load without a fault comes in. Returns who played which role at its beginning: as soon as
+    /// everybody was seen and every pinned role is played, or at its end.
+    async fn warm_up(&self, drill: &Drill) -> Players {
+        let pinned: Vec<_> = drill
+            .episodes
+            .iter()
+            .filter_map(|e| e.target.pinned())
+            .collect();
+        let known = |seen: &Seen| {
+            let roles = seen.board.roles();
+            seen.board.all_seen() && pinned.iter().all(|role| roles.contains_key(role))
+        };
+        let begin = self.recorder.clock().now();
+        let mut lookout = self.lookout.clone();
+        tokio::select! {
+            _ = lookout.wait_for(known) => {}
+            () = self.wait(drill.pace.warm_up) => {}
+        }
+        let roles = self.lookout.borrow().board.roles();
+        let passed = self.recorder.clock().now().since(begin);
+        self.wait(drill.pace.warm_up.saturating_sub(passed)).await;
+        roles
+    }
+
     /// One episode. The outer error means that its fault is still there.
     async fn episode(
         &mut self,
         drill: &Drill,
         number: usize,
         episode: &Episode,
+        at_start: &Players,
     ) -> Result<Result<(), Failed>, RunError> {
         let pace = &drill.pace;
         if let Err(failed) = self.until_healthy(pace.settle, pace.recover_within).await {
@@ -85,7 +110,7 @@ impl Cast<'_> {
         self.recorder
             .record(Event::EpisodeStarted { episode: number })
             .await;
-        let affliction = match self.break_it(drill, number, episode).await {
+        let affliction = match self.break_it(drill, number, episode, at_start).await {
             Ok(affliction) => affliction,
             Err(failed) => {
                 // Some of the members may have been hit before the engine refused.
@@ -120,18 +145,22 @@ impl Cast<'_> {
         drill: &Drill,
         number: usize,
         episode: &Episode,
+        at_start: &Players,
     ) -> Result<Affliction, Failed> {
-        let roles = self.lookout.borrow().board.roles();
+        let parts = Parts {
+            at_start: at_start.clone(),
+            now: self.lookout.borrow().board.roles(),
+        };
         let seed = derive_seed(drill.seed, number as u64);
-        let failed = |error: chaos::ChaosError| Failed(error.to_string());
-        let members =
-            chaos::resolve(&episode.target, seed, self.members, &roles).map_err(failed)?;
+        let members = chaos::resolve(&episode.target, seed, self.members, &parts)
+            .map_err(|unresolved| Failed(unresolved.to_string()))?;
         let names: Vec<_> = members.iter().map(|m| m.service.clone()).collect();
         let plays = |by: &Vec<String>| by.iter().any(|name| names.contains(name));
         let event = Event::FaultRequested {
             episode: number,
             members: names.clone(),
-            roles: roles
+            roles: parts
+                .now
                 .iter()
                 .filter(|(_, by)| plays(by))
                 .map(|(role, _)| *role)
@@ -146,7 +175,7 @@ impl Cast<'_> {
             episode.hold,
         )
         .await
-        .map_err(failed)?;
+        .map_err(|error| Failed(error.to_string()))?;
         self.recorder
             .record(Event::FaultApplied { episode: number })
             .await;

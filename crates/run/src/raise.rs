@@ -60,7 +60,10 @@ pub async fn raise(
     let clock = Clock::start().0;
     let images = phase("images", clock, say, build(docker, root, folder, say));
     let images = unless(interrupted, images).await?;
-    let agents = images.get(stage::images::AGENT).unwrap_or_default().to_owned();
+    let agents = images
+        .get(stage::images::AGENT)
+        .unwrap_or_default()
+        .to_owned();
     let request = RaiseRequest {
         compose_dir: root.join("compose"),
         topology: topology.to_owned(),
@@ -115,7 +118,7 @@ async fn unless<T>(
 }
 
 impl Platform {
-    fn of(raised: Raised) -> Result<Self, RunError> {
+    fn of(raised: Raised, agents: String) -> Result<Self, RunError> {
         let published = |instrument: &'static str, port: u16| {
             let member = raised.members.iter().find(|m| m.service == instrument);
             let port = member.and_then(|m| m.published.get(&port));
@@ -129,6 +132,7 @@ impl Platform {
             observer: published("observer", 7100)?,
             loadgen: published("loadgen", 7000)?,
             watch_list: watch_list(&raised),
+            agents,
             raised,
         })
     }

@@ -18,11 +18,16 @@ use super::{
     waiting::Waiting,
 };
 use crate::{
-    Direction, Effect, Ended, Figures, NetworkFault, Order,
+    Direction, Effect, Ended, Event, Figures, NetworkFault, Order,
     clock::now,
     lifetime::{Lease, Wake},
     packet::{Injector, MARK, Packet, flip, mend},
 };
+
+/// After this long the share of the packets that were hit is told.
+const COUNTED: Duration = Duration::from_secs(2);
+/// So many packets show a share: a fifth of them is then known to a sixteenth of itself.
+const ENOUGH: u64 = 1000;
 
 /// The first queue's number ("GD"); the slot is added.
 const FIRST_QUEUE: u16 = 0x4744;
@@ -81,6 +86,35 @@ impl Nfqueue {
         std::iter::once(own).chain(queued).collect()
     }
 
+    /// What the fault did to the packets so far: proof for the effects that a connect does not show.
+    fn share(&self) -> Event {
+        let Figures {
+            packets, affected, ..
+        } = self.figures;
+        let seen = match packets {
+            0 => 0.0,
+            packets => 100.0 * affected as f64 / packets as f64,
+        };
+        // A share is what a coin gives: a few packets say that it bites, not how much.
+        let expected = match self.fault.effect {
+            Effect::Loss { percent, .. }
+            | Effect::Duplicate { percent }
+            | Effect::Reorder { percent, .. }
+            | Effect::Corrupt { percent, .. }
+                if packets >= ENOUGH =>
+            {
+                Some(percent)
+            }
+            _ => None,
+        };
+        Event::Measured {
+            what: format!("packets hit, of {packets}"),
+            expected,
+            seen,
+            unit: "%".into(),
+        }
+    }
+
     fn take(&mut self, queue: &Queue, injector: &Injector, mut queued: Queued) -> io::Result<()> {
         let at = now() - self.begin;
         self.figures.packets += 1;
@@ -136,8 +170,13 @@ impl Nfqueue {
         say: Say,
     ) -> io::Result<Ended> {
         let watching = self.proof.watch(say);
+        let mut told = (watching.is_none()).then(|| now() + COUNTED);
         let ended = loop {
             let next = self.waiting.next().map(|next| self.begin + next);
+            if told.take_if(|at| now() >= *at).is_some() {
+                say(&self.share());
+            }
+            let next = [next, told].into_iter().flatten().min();
             match lease.wait(Some(queue.as_fd()), next)? {
                 Wake::Ended(ended) => break ended,
                 Wake::Due => {}

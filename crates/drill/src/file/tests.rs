@@ -60,7 +60,7 @@ fn a_good_file_parses() {
     assert_eq!(drill.episodes.len(), 2);
     assert_eq!(
         drill.episodes[1].target,
-        Target::Role(Role::PostgresPrimary)
+        Target::Role(Role::PostgresPrimary.into())
     );
     assert_eq!(drill.contract.classes.len(), 5);
 }
@@ -124,6 +124,85 @@ fn a_target_that_the_topology_lacks_is_refused() {
         "\"redis-master\"",
         "has no redis to be redis-master",
     );
+}
+
+#[test]
+fn every_target_is_checked_at_its_line() {
+    let any = "any = { component = \"api\" }";
+    check(
+        any,
+        "any = { component = \"api\", percent = 0 }",
+        "x.toml:26: percent 0 is not above 0 and at most 100",
+    );
+    check(
+        any,
+        "any = { component = \"api\", count = 3 }",
+        "x.toml:26: topology \"ha\" has 2 of api, fewer than count 3",
+    );
+    check(
+        any,
+        "minority = { component = \"api\" }",
+        "x.toml:26: topology \"ha\" has 2 of api, and a minority takes at least 3",
+    );
+    check(
+        any,
+        "containers = [\"api-1\", \"api-3\"]",
+        "x.toml:26: no container \"api-3\"",
+    );
+    check(
+        any,
+        "all = { component = \"ws\" }",
+        "x.toml:26: topology \"ha\" has 0 of ws; there are: api, postgres",
+    );
+    check(
+        "\"postgres-primary\"",
+        "{ name = \"postgres-replica\", at = \"start\" }",
+        "x.toml:32: topology \"ha\" has 1 of postgres, fewer than the 2",
+    );
+    check(
+        "\"postgres-primary\"",
+        "{ name = \"postgres-primary\", at = \"begin\" }",
+        "x.toml:32: unknown variant `begin`, expected `now` or `start`",
+    );
+    check(any, "zone = \"a\"", "x.toml:26: no zone \"a\"");
+    let label = "label = { name = \"tier\", value = \"front\" }";
+    check(
+        any,
+        label,
+        "x.toml:26: nobody in topology \"ha\" has a label",
+    );
+}
+
+/// Like [`members`], with zones and labels.
+fn placed(topology: &str) -> Result<Vec<Candidate>, Vec<String>> {
+    let placed = |name: String| Candidate {
+        zone: (name != "observer").then(|| name[name.len() - 1..].to_owned()),
+        labels: [("gameday.price".to_owned(), "server".to_owned())].into(),
+        ..Candidate::named(name)
+    };
+    Ok(members(topology)?.into_iter().map(placed).collect())
+}
+
+#[test]
+fn zones_and_labels_are_those_of_the_topology() {
+    let target = |target: &str| {
+        let text = GOOD.replacen("any = { component = \"api\" }", target, 1);
+        let drill = parse_for("x.toml", &text, placed);
+        drill.map(|drill| drill.episodes[0].target.clone())
+    };
+    assert_eq!(target("zone = \"2\""), Ok(Target::Zone("2".into())));
+    let error = target("zone = \"b\"").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "x.toml:26: no zone \"b\" in topology \"ha\"; there are: 1, 2"
+    );
+    let label = target("label = { name = \"gameday.price\", value = \"server\" }").unwrap();
+    let Target::Label(label) = label else {
+        panic!("{label} is no label");
+    };
+    assert_eq!(label.members, ["api-1", "api-2", "postgres-1"]);
+    let error = target("label = { name = \"gameday.price\", value = \"gold\" }").unwrap_err();
+    assert!(error.message.ends_with("its values are: server"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `gameday list`, `check` and `explain`: drill files, without running them.
 
-use drill::Drill;
+use drill::{Candidate, Drill, Episode};
+use stage::Topology;
 
 use crate::{exit::Exit, place::Place};
 
@@ -23,6 +24,7 @@ pub(crate) fn list(place: &Place) -> anyhow::Result<Exit> {
 pub(crate) fn check(place: &Place, name: &str) -> anyhow::Result<Exit> {
     let (drill, _) = place.drill(name)?;
     println!("{} is valid: {}", drill.name, outline(&drill));
+    print!("{}", episodes(&drill, &candidates(place, &drill)?));
     Ok(Exit::Held)
 }
 
@@ -33,14 +35,32 @@ pub(crate) fn explain(place: &Place, name: &str) -> anyhow::Result<Exit> {
         drill.name, drill.about, drill.lesson
     );
     println!("{}\n", outline(&drill));
-    for episode in &drill.episodes {
-        let hold = episode.hold.as_secs();
-        println!(
-            "  {:18} {} {} for {hold} s",
-            episode.name, episode.fault, episode.target
-        );
-    }
+    print!("{}", episodes(&drill, &candidates(place, &drill)?));
     Ok(Exit::Held)
+}
+
+/// The members of the drill's topology, for targets in words. What labels mean the drill says itself.
+fn candidates(place: &Place, drill: &Drill) -> anyhow::Result<Vec<Candidate>> {
+    let topology = Topology::load(&place.compose(), &drill.topology)?;
+    let services = topology.services.into_iter().map(|service| Candidate {
+        name: service.name,
+        component: service.component,
+        zone: service.zone,
+        labels: [].into(),
+    });
+    Ok(services.collect())
+}
+
+/// One line for each episode: what is done for how long, and to whom.
+fn episodes(drill: &Drill, candidates: &[Candidate]) -> String {
+    let line = |episode: &Episode| {
+        let Episode {
+            name, fault, hold, ..
+        } = episode;
+        let (hold, target) = (hold.as_secs(), episode.target.words(candidates));
+        format!("  {name:18} {fault} for {hold} s: {target}\n")
+    };
+    drill.episodes.iter().map(line).collect()
 }
 
 fn outline(drill: &Drill) -> String {

@@ -6,7 +6,7 @@ use drill::{Component, Role};
 use serde::Deserialize;
 use timeline::Watched;
 
-use super::postgres_counters::Counters;
+use super::{postgres_counters::Counters, postgres_standbys::Standbys};
 use crate::{
     http::Http,
     look::{Check, Look, LookError, Reading},
@@ -24,6 +24,7 @@ const WAL_WRITTEN: &str = "wal_written";
 pub(crate) struct Postgres {
     patroni: Http,
     counters: Counters,
+    standbys: Standbys,
     /// Members of the cluster apart from this one.
     others: usize,
 }
@@ -34,15 +35,22 @@ impl Postgres {
             patroni: Http::new(at(member, site.ports.patroni)),
             counters: Counters::new(at(member, site.ports.postgres), &site.password),
             others: site.count(Component::Postgres) - 1,
+            standbys: Standbys::new(site, member),
         }
     }
 }
 
 impl Check for Postgres {
     async fn look(&mut self) -> Result<Look, LookError> {
-        let answer = self.patroni.get(STATUS).await?;
+        let (answer, furthest) =
+            tokio::join!(self.patroni.get(STATUS), self.standbys.is_furthest());
+        let answer = answer?;
         let within_lag = answer.status.is_success();
-        Ok(read_status(&answer.json()?, within_lag, self.others))
+        let mut look = read_status(&answer.json()?, within_lag, self.others);
+        if furthest && look.roles.contains(&Role::PostgresReplica) {
+            look.roles.push(Role::PostgresFurthestReplica);
+        }
+        Ok(look)
     }
 
     async fn counters(&mut self) -> Result<Vec<Reading>, LookError> {
@@ -59,6 +67,12 @@ struct Status {
     xlog: Option<Xlog>,
     /// Of a replica: how it gets the primary's changes.
     replication_state: Option<String>,
+    /// Of a replica: whether each commit waits for it, under `synchronous_mode: on`.
+    #[serde(default)]
+    sync_standby: bool,
+    /// Of a replica: whether it is one of those whom a commit may wait for, under `synchronous_mode: quorum`.
+    #[serde(default)]
+    quorum_standby: bool,
     /// Of a primary: who streams from it.
     #[serde(default)]
     replication: Vec<Standby>,
@@ -120,6 +134,9 @@ fn read_replica(status: &Status, within_lag: bool) -> Look {
     let mut look = Look::new("replica, streaming");
     if streams {
         look.roles.push(Role::PostgresReplica);
+        if status.sync_standby || status.quorum_standby {
+            look.roles.push(Role::PostgresSyncReplica);
+        }
     }
     look.require(streams, || {
         let state = status.replication_state.as_deref();
@@ -158,7 +175,7 @@ mod tests {
     #[test]
     fn a_replica_must_stream_within_the_lag() {
         let look = read(REPLICA, true, 2);
-        assert_eq!(look.roles, [Role::PostgresReplica]);
+        assert!(look.roles.contains(&Role::PostgresReplica));
         assert_eq!(look.troubles, [""; 0]);
         let look = read(REPLICA, false, 2);
         assert_eq!(look.troubles, ["replica that lags or takes no reads"]);
@@ -172,6 +189,18 @@ mod tests {
             look.troubles,
             ["replica that does not stream: in archive recovery"]
         );
+    }
+
+    #[test]
+    fn a_commit_waits_for_a_synchronous_replica_of_either_mode() {
+        let both = [Role::PostgresReplica, Role::PostgresSyncReplica];
+        assert_eq!(read(REPLICA, true, 2).roles, both);
+        let one = REPLICA.replace("quorum_standby", "sync_standby");
+        assert_eq!(read(&one, true, 2).roles, both);
+        let none = REPLICA.replace("\"quorum_standby\": true, ", "");
+        assert_eq!(read(&none, true, 2).roles, [Role::PostgresReplica]);
+        let cut = REPLICA.replace("streaming", "in archive recovery");
+        assert!(read(&cut, true, 2).roles.is_empty());
     }
 
     #[test]

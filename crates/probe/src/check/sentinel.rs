@@ -1,10 +1,13 @@
-//! Sentinel: sees the master up, knows all its peers, and names the master that says it is one.
+//! Sentinel: sees the master up, knows all its peers, names the master that says it is one, and whether it
+//! was elected to lead the last failover.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use drill::{Component, Role};
+use redis::FromRedisValue;
 use timeline::Watched;
 
+use super::sentinel_votes::Votes;
 use crate::{
     look::{Check, Look, LookError},
     resp::Resp,
@@ -15,6 +18,7 @@ use crate::{
 pub(crate) struct Sentinel {
     server: Resp,
     site: Arc<Site>,
+    votes: Votes,
 }
 
 impl Sentinel {
@@ -22,21 +26,37 @@ impl Sentinel {
         Self {
             server: Resp::new(at(member, site.ports.sentinel)),
             site,
+            votes: Votes::default(),
         }
+    }
+
+    async fn ask<T: FromRedisValue>(&mut self, words: &[&str]) -> Result<T, LookError> {
+        let mut command = redis::cmd("SENTINEL");
+        self.server.ask(command.arg(words)).await
     }
 }
 
 impl Check for Sentinel {
     async fn look(&mut self) -> Result<Look, LookError> {
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("MASTER").arg("gameday");
-        let master = self.server.ask(&command).await?;
-        Ok(read_master(&master, &self.site))
+        // Peers first: an epoch that is in force had its votes before.
+        let own: String = self.ask(&["MYID"]).await?;
+        let peers: Vec<Fields> = self.ask(&["SENTINELS", "gameday"]).await?;
+        let master: Fields = self.ask(&["MASTER", "gameday"]).await?;
+        let mut look = read_master(&master, &self.site);
+        self.votes.count(&own, &peers);
+        let only = self.site.count(Component::Sentinel) == 1;
+        if self.votes.leads(&master, only) {
+            look.roles.push(Role::SentinelLeader);
+        }
+        Ok(look)
     }
 }
 
+/// One of Sentinel's answers: fields by name.
+pub(super) type Fields = BTreeMap<String, String>;
+
 /// That every Sentinel names the one Redis that says it is the master makes all of them agree.
-fn read_master(master: &BTreeMap<String, String>, site: &Site) -> Look {
+fn read_master(master: &Fields, site: &Site) -> Look {
     let field = |name: &str| master.get(name).map_or("", String::as_str);
     let mut redis = site.of(Component::Redis);
     let named = redis
@@ -73,7 +93,7 @@ mod tests {
 
     const MASTER: &str = include_str!("../../samples/sentinel-master.txt");
 
-    fn reply(address: &str) -> BTreeMap<String, String> {
+    fn reply(address: &str) -> Fields {
         let mut lines = MASTER.lines();
         let mut fields = BTreeMap::new();
         while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
