@@ -15,7 +15,8 @@ mod suite;
 #[path = "conformance/table.rs"]
 mod table;
 
-use agent::{Ability, Event};
+use agent::Ability;
+use lease::Event;
 use serde_json::json;
 use stand::Stand;
 use table::{Row, Table};

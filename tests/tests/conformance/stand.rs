@@ -9,7 +9,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use agent::{Event, measure::Sample};
+use agent::measure::Sample;
+use lease::Event;
 use serde_json::{Value, json};
 use tests::{Scratch, root};
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use agent::{Event, measure::Sample};
+use agent::measure::Sample;
+use lease::Event;
 use serde_json::Value;
 
 use super::{
