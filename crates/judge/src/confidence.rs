@@ -18,13 +18,14 @@ const DRAWS: u64 = 2000;
 /// Part of the drill's seed from which the draws come; far from those of its episodes.
 const SEED_PART: u64 = 1 << 32;
 
-/// The bounds; none when no episode came to its end.
+/// The bounds; none when no episode came to its end and there was no quiet time either.
 pub(crate) fn confidence(
     drill: &Drill,
     episodes: &[EpisodeFigures],
     quiet: &QuietFigures,
 ) -> Option<Confidence> {
     let window_s = drill.contract.window.as_secs_f64();
+    // Quiet time beyond the window counts as it is: scaling down would claim less than was seen.
     let scaled = |bad_s: f64| {
         let seen = quiet.seconds > 0.0;
         seen.then(|| figure(bad_s * (window_s / quiet.seconds).max(1.0)))
@@ -38,7 +39,7 @@ pub(crate) fn confidence(
         .collect();
     let count = costs.len() as u64;
     let clean = complete.filter(|row| row.toll.bad == 0).count() as u64;
-    (count > 0).then(|| Confidence {
+    (count > 0 || quiet.seconds > 0.0).then(|| Confidence {
         episodes: count,
         clean,
         costly_at_most_percent: figure(100.0 * share_at_most(count - clean, count)),
@@ -121,6 +122,40 @@ fn bootstrap(costs: &[f64], seed: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        figures::Toll,
+        testing::{Run, drill},
+    };
+
+    fn quiet(seconds: f64, bad_seconds: u64) -> QuietFigures {
+        let toll = Toll {
+            bad_seconds,
+            bad_second_equivalents: bad_seconds as f64,
+            ..Run::healthy().judge().quiet.toll
+        };
+        QuietFigures { seconds, toll }
+    }
+
+    #[test]
+    fn quiet_time_is_scaled_up_to_the_window_and_never_down() {
+        let window_s = drill().contract.window.as_secs_f64();
+        let known = |quiet| confidence(&drill(), &[], &quiet).unwrap();
+        let half = known(quiet(window_s / 2.0, 1));
+        assert_eq!(half.quiet_mean_s, Some(2.0));
+        let bound = half.quiet_bound_s.unwrap();
+        assert!((bound - 2.0 * 4.744).abs() < 0.01, "{bound}");
+        assert_eq!(known(quiet(window_s, 1)).quiet_mean_s, Some(1.0));
+        assert_eq!(known(quiet(window_s * 3.0, 1)).quiet_mean_s, Some(1.0));
+    }
+
+    #[test]
+    fn a_run_without_episodes_speaks_of_its_quiet_time_only() {
+        let known = confidence(&drill(), &[], &quiet(7200.0, 0)).unwrap();
+        assert_eq!((known.episodes, known.bound_s), (0, None));
+        assert_eq!(known.costly_at_most_percent, 100.0);
+        assert_eq!(known.quiet_mean_s, Some(0.0));
+        assert_eq!(confidence(&drill(), &[], &quiet(0.0, 0)), None);
+    }
 
     #[test]
     fn clean_episodes_follow_the_rule_of_three() {

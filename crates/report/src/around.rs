@@ -7,7 +7,7 @@ use judge::{EpisodeFigures, Judgement, Verdict};
 use crate::{
     document::Tone,
     excerpt::{Excerpt, ExcerptLine},
-    words::trouble,
+    words::{trouble, troubled},
 };
 
 /// One episode.
@@ -53,6 +53,11 @@ fn episode<'a>(
     let verdict = verdict.map_or(Verdict::Unproven, |burn| burn.verdict);
     let what = trouble(row.state).unwrap_or("effect");
     let mut seen = vec![(what, row.detail.clone())];
+    seen.extend(troubled(&row.outages).map(|outages| {
+        let said =
+            format!("{outages} seconds, from the first bad request to the good one after the last");
+        ("troubled", said)
+    }));
     let witnesses = judgement.witnesses.iter().filter(|w| w.episode == number);
     seen.extend(witnesses.map(|witness| {
         let said = format!("{:+.1} s: {}", witness.after_s, witness.said);

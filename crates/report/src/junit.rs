@@ -111,11 +111,9 @@ fn episode(judgement: &Judgement, row: &EpisodeFigures, burn: &Burn) -> Case {
         None => format!("this episode alone {cost}"),
     };
     let hit = row.members.join(", ");
-    let outages: Vec<_> = row.outages.iter().map(words::outage).collect();
-    let troubled = match outages.is_empty() {
-        true => String::new(),
-        false => format!(" Seconds of trouble: {}.", outages.join(", ")),
-    };
+    let troubled = words::troubled(&row.outages).map_or_else(String::new, |outages| {
+        format!(" Seconds of trouble: {outages}.")
+    });
     Case {
         class: format!("gameday.{}.episode", judgement.drill),
         name: row.name.clone(),

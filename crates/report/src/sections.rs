@@ -1,5 +1,6 @@
 //! The sections of a report, from the verdict to the commands that repeat the run.
 
+mod claim;
 mod compare;
 mod episodes;
 mod ledger;

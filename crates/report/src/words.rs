@@ -1,7 +1,7 @@
 //! Numbers and names as people read them.
 
 use drill::Component;
-use judge::{Burn, EpisodeState, Finding, Outage, Verdict};
+use judge::{Burn, EpisodeState, Finding, LoadFigures, Outage, Verdict};
 
 /// A count with its thousands set apart: `12,345`.
 pub(crate) fn count(value: u64) -> String {
@@ -63,8 +63,8 @@ pub(crate) fn trouble(state: EpisodeState) -> Option<&'static str> {
     }
 }
 
-/// The class that an episode troubled for longest, and for how many seconds; a dash where there was none.
-pub(crate) fn troubled(outages: &[Outage]) -> String {
+/// The class that an episode troubled for longest; a dash where there was none.
+pub(crate) fn longest(outages: &[Outage]) -> String {
     // One that did not end is the longest.
     let length = |outage: &&Outage| outage.lasted_s.unwrap_or(f64::INFINITY);
     let longest = outages
@@ -73,11 +73,33 @@ pub(crate) fn troubled(outages: &[Outage]) -> String {
     longest.map_or_else(|| "-".into(), outage)
 }
 
-/// One class, and how long it was troubled.
-pub(crate) fn outage(outage: &Outage) -> String {
+/// Every class that an episode troubled, and for how many seconds; none where there was no such class.
+pub(crate) fn troubled(outages: &[Outage]) -> Option<String> {
+    let all: Vec<_> = outages.iter().map(outage).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+fn outage(outage: &Outage) -> String {
     match outage.lasted_s {
         Some(lasted_s) => format!("{} {lasted_s:.2}", outage.class),
         None => format!("{} to the end", outage.class),
+    }
+}
+
+/// How fast the curve was walked, completing "walked ".
+pub(crate) fn pace(load: &LoadFigures) -> String {
+    match load.speed > 1.0 {
+        true => format!("{} times as fast", amount(load.speed)),
+        false => "at its own pace".into(),
+    }
+}
+
+/// A length as people say it.
+pub(crate) fn lasting(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} seconds"),
+        s if s < 7200.0 => format!("{:.0} minutes", s / 60.0),
+        s => format!("{:.1} hours", s / 3600.0),
     }
 }
 
@@ -130,6 +152,8 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use drill::Class;
+
     use super::*;
 
     #[test]
@@ -144,6 +168,34 @@ mod tests {
         }
         assert_eq!(amount(1500.0), "1,500");
         assert_eq!(amount(0.25), "0.2");
+    }
+
+    #[test]
+    fn a_length_has_the_unit_that_people_would_use() {
+        for (seconds, text) in [
+            (0.0, "0 seconds"),
+            (119.0, "119 seconds"),
+            (480.1, "8 minutes"),
+            (7200.0, "2.0 hours"),
+            (172_800.0, "48.0 hours"),
+        ] {
+            assert_eq!(lasting(seconds), text);
+        }
+    }
+
+    #[test]
+    fn trouble_without_an_end_is_the_longest() {
+        let outage = |class, lasted_s| Outage { class, lasted_s };
+        let outages = [
+            outage(Class::Read, Some(22.3)),
+            outage(Class::Admin, None),
+            outage(Class::Live, Some(0.5)),
+        ];
+        assert_eq!(longest(&outages), "admin to the end");
+        assert_eq!(longest(&outages[..1]), "read 22.30");
+        let all = troubled(&outages).unwrap();
+        assert_eq!(all, "read 22.30, admin to the end, live 0.50");
+        assert_eq!((longest(&[]).as_str(), troubled(&[])), ("-", None));
     }
 
     #[test]

@@ -101,6 +101,19 @@ fn a_recording_without_members_has_no_picture() {
 }
 
 #[test]
+fn several_victims_fit_the_table_and_are_all_on_the_page() {
+    let mut judgement = judged(0.0..0.0, true);
+    judgement.episodes[0].members = vec!["api-2".into(), "api-3".into(), "gateway-1".into()];
+    let text = text(&judgement);
+    assert!(
+        text.contains(" api-2 +2 ") && !text.contains("gateway-1"),
+        "{text}"
+    );
+    assert!(html(&judgement, &[]).contains("kill api-2, api-3, gateway-1"));
+    assert!(text.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
 fn junit_of_a_run_that_broke() {
     insta::assert_snapshot!(junit(&judged(22.05..41.0, true)));
 }

@@ -5,12 +5,15 @@ use std::io::{self, Read};
 use drill::Class;
 use thiserror::Error;
 
-use crate::Offset;
+use crate::{
+    Offset,
+    records::{HEADER_BYTES, Records},
+};
 
 /// Length of a record.
 pub const RECORD_BYTES: usize = 32;
 /// First bytes of a recording: a magic word, the format version and the record length.
-pub const HEADER: [u8; 16] = *b"gameday\x00\x01\x00\x00\x00\x20\x00\x00\x00";
+pub const HEADER: [u8; HEADER_BYTES] = *b"gameday\x00\x01\x00\x00\x00\x20\x00\x00\x00";
 /// In place of a moment that never came.
 pub const NEVER: Offset = Offset(u64::MAX);
 /// In place of the user in the last record of a complete recording; its `due` then counts the arrivals.
@@ -97,7 +100,7 @@ pub enum ArrivalError {
     Io(#[from] io::Error),
     /// Not a recording.
     #[error("not a recording of arrivals: it begins with {0:02x?}")]
-    Header([u8; 16]),
+    Header([u8; HEADER_BYTES]),
     /// A recording of another version.
     #[error(
         "arrivals have format {found}, this build reads 1: judge them with the build that recorded them"
@@ -188,41 +191,37 @@ fn user_of(bytes: &[u8; RECORD_BYTES]) -> u32 {
     u32::from_le_bytes([bytes[24], bytes[25], bytes[26], bytes[27]])
 }
 
+/// What the record counts, where it is the footer.
+fn counted(bytes: &[u8; RECORD_BYTES]) -> Option<u64> {
+    (user_of(bytes) == FOOTER_USER).then(|| word(bytes, 0))
+}
+
 /// Reads a recording, one arrival at a time, in the order in which they ended (not in due order).
 #[derive(Debug)]
-pub struct Arrivals<R> {
-    source: R,
-    read: u64,
-    footer: Option<u64>,
-}
+pub struct Arrivals<R>(Records<R, RECORD_BYTES>);
 
 impl<R: Read> Arrivals<R> {
     /// Starts reading; `source` should be buffered.
     ///
     /// # Errors
     /// When the header is not ours.
-    pub fn open(mut source: R) -> Result<Self, ArrivalError> {
-        let mut header = [0; HEADER.len()];
-        source.read_exact(&mut header)?;
-        if header != HEADER {
-            let version = [header[8], header[9], header[10], header[11]];
-            return Err(match header[..8] == HEADER[..8] {
-                true => ArrivalError::Format {
-                    found: u32::from_le_bytes(version),
-                },
-                false => ArrivalError::Header(header),
-            });
+    pub fn open(source: R) -> Result<Self, ArrivalError> {
+        let (header, records) = Records::open(source)?;
+        if header == HEADER {
+            return Ok(Self(records));
         }
-        Ok(Self {
-            source,
-            read: 0,
-            footer: None,
+        let version = [header[8], header[9], header[10], header[11]];
+        Err(match header[..8] == HEADER[..8] {
+            true => ArrivalError::Format {
+                found: u32::from_le_bytes(version),
+            },
+            false => ArrivalError::Header(header),
         })
     }
 
     /// Whether the generator closed the recording and nothing is missing. Meaningful after the last item.
     pub fn is_complete(&self) -> bool {
-        self.footer == Some(self.read)
+        self.0.is_complete()
     }
 }
 
@@ -230,21 +229,8 @@ impl<R: Read> Iterator for Arrivals<R> {
     type Item = Result<Arrival, ArrivalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut bytes = [0; RECORD_BYTES];
-        match self.source.read_exact(&mut bytes) {
-            // A recording cut short ends here, without a footer: incomplete, not unreadable.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
-            Err(error) => Some(Err(error.into())),
-            Ok(()) if user_of(&bytes) == FOOTER_USER => {
-                self.footer = Some(word(&bytes, 0));
-                None
-            }
-            Ok(()) => {
-                let arrival = Arrival::decode(&bytes, self.read);
-                self.read += 1;
-                Some(arrival)
-            }
-        }
+        let record = self.0.next(counted)?.map_err(ArrivalError::from);
+        Some(record.and_then(|(index, bytes)| Arrival::decode(&bytes, index)))
     }
 }
 

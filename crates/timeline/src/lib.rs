@@ -8,6 +8,7 @@
 mod arrival;
 mod event;
 mod instrument;
+mod records;
 mod store;
 mod stored;
 

@@ -6,10 +6,12 @@ use thiserror::Error;
 use uuid::Uuid;
 use wire::Reading;
 
+use crate::records::{HEADER_BYTES, Records};
+
 /// Length of a record.
 pub const STORED_BYTES: usize = 40;
 /// First bytes of a ledger: a magic word, the format version and the record length.
-pub const STORED_HEADER: [u8; 16] = *b"gameday\x01\x01\x00\x00\x00\x28\x00\x00\x00";
+pub const STORED_HEADER: [u8; HEADER_BYTES] = *b"gameday\x01\x01\x00\x00\x00\x28\x00\x00\x00";
 /// In place of the id in the last record of a complete ledger; its time then counts the readings.
 const FOOTER_ID: u128 = u128::MAX;
 
@@ -21,7 +23,7 @@ pub enum StoredError {
     Io(#[from] io::Error),
     /// Not a ledger, or one of another version.
     #[error("not a ledger of format 1: it begins with {0:02x?}")]
-    Header([u8; 16]),
+    Header([u8; HEADER_BYTES]),
 }
 
 /// The record: id (u128), time taken (i64 milliseconds since the Unix epoch), patient (u32), heart rate,
@@ -56,33 +58,23 @@ fn record(id: u128, taken_at_ms: i64, words: [u32; 4]) -> [u8; STORED_BYTES] {
 
 /// Reads a ledger, one reading at a time.
 #[derive(Debug)]
-pub struct StoredReadings<R> {
-    source: R,
-    read: u64,
-    footer: Option<u64>,
-}
+pub struct StoredReadings<R>(Records<R, STORED_BYTES>);
 
 impl<R: Read> StoredReadings<R> {
     /// Starts reading; `source` should be buffered.
     ///
     /// # Errors
     /// When the header is not ours.
-    pub fn open(mut source: R) -> Result<Self, StoredError> {
-        let mut header = [0; STORED_HEADER.len()];
-        source.read_exact(&mut header)?;
-        if header != STORED_HEADER {
-            return Err(StoredError::Header(header));
+    pub fn open(source: R) -> Result<Self, StoredError> {
+        match Records::open(source)? {
+            (STORED_HEADER, records) => Ok(Self(records)),
+            (header, _) => Err(StoredError::Header(header)),
         }
-        Ok(Self {
-            source,
-            read: 0,
-            footer: None,
-        })
     }
 
     /// Whether the ledger has its footer and nothing is missing. Meaningful after the last item.
     pub fn is_complete(&self) -> bool {
-        self.footer == Some(self.read)
+        self.0.is_complete()
     }
 }
 
@@ -90,46 +82,40 @@ impl<R: Read> Iterator for StoredReadings<R> {
     type Item = Result<Reading, StoredError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut bytes = [0; STORED_BYTES];
-        match self.source.read_exact(&mut bytes) {
-            Ok(()) => {}
-            // Cut short: it ends here without a footer, incomplete and not unreadable.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
-            Err(error) => return Some(Err(error.into())),
-        }
-        let (id, taken_at_ms, words) = decode(&bytes);
-        if id == FOOTER_ID {
-            self.footer = Some(taken_at_ms.cast_unsigned());
-            return None;
-        }
-        self.read += 1;
-        let [patient_id, heart_rate, spo2, systolic] = words;
-        Some(Ok(Reading {
-            reading_id: Uuid::from_u128(id),
-            patient_id,
-            taken_at_ms,
-            heart_rate: heart_rate.cast_signed(),
-            spo2: spo2.cast_signed(),
-            systolic: systolic.cast_signed(),
-        }))
+        let record = self.0.next(counted)?.map_err(StoredError::from);
+        Some(record.map(|(_, bytes)| decode(&bytes)))
     }
 }
 
-fn decode(bytes: &[u8; STORED_BYTES]) -> (u128, i64, [u32; 4]) {
-    let mut id = [0; 16];
-    id.copy_from_slice(&bytes[..16]);
-    let mut taken = [0; 8];
-    taken.copy_from_slice(&bytes[16..24]);
-    let word = |at: usize| {
-        let mut word = [0; 4];
-        word.copy_from_slice(&bytes[at..at + 4]);
-        u32::from_le_bytes(word)
-    };
-    (
-        u128::from_le_bytes(id),
-        i64::from_le_bytes(taken),
-        [word(24), word(28), word(32), word(36)],
-    )
+/// What the record counts, where it is the footer.
+fn counted(bytes: &[u8; STORED_BYTES]) -> Option<u64> {
+    (id_of(bytes) == FOOTER_ID).then(|| taken_of(bytes).cast_unsigned())
+}
+
+fn decode(bytes: &[u8; STORED_BYTES]) -> Reading {
+    let word = |at: usize| u32::from_le_bytes(field(bytes, at));
+    Reading {
+        reading_id: Uuid::from_u128(id_of(bytes)),
+        taken_at_ms: taken_of(bytes),
+        patient_id: word(24),
+        heart_rate: word(28).cast_signed(),
+        spo2: word(32).cast_signed(),
+        systolic: word(36).cast_signed(),
+    }
+}
+
+fn id_of(bytes: &[u8; STORED_BYTES]) -> u128 {
+    u128::from_le_bytes(field(bytes, 0))
+}
+
+fn taken_of(bytes: &[u8; STORED_BYTES]) -> i64 {
+    i64::from_le_bytes(field(bytes, 16))
+}
+
+fn field<const N: usize>(bytes: &[u8; STORED_BYTES], at: usize) -> [u8; N] {
+    let mut field = [0; N];
+    field.copy_from_slice(&bytes[at..at + N]);
+    field
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
         Align::{Left, Right},
         Cell, Section, Table, Tone,
     },
-    words::{count, seconds, trouble, troubled},
+    words::{count, longest, seconds, trouble},
 };
 
 /// One row for each episode: what was hit, and what users noticed of it.
@@ -21,20 +21,25 @@ pub(crate) fn episodes(judgement: &Judgement) -> Section {
         ("errors", Right),
         ("bad s", Right),
         ("equiv s", Right),
-        ("outage s", Right),
+        ("troubled", Left),
         ("down", Left),
     ]);
     for row in &judgement.episodes {
-        let hit = match row.members.is_empty() {
-            true => row.target.clone(),
-            false => row.members.join("+"),
+        let hit = match row.members.as_slice() {
+            [] => row.target.clone(),
+            [member] => member.clone(),
+            // The page names them all.
+            [first, others @ ..] => format!("{first} +{}", others.len()),
         };
         let what = [
             row.name.as_str().into(),
             row.fault.as_str().into(),
             hit.into(),
         ];
-        table.row(what.into_iter().chain(toll(&row.toll)));
+        table.row(
+            what.into_iter()
+                .chain(toll(&row.toll, longest(&row.outages))),
+        );
         if let Some(trouble) = trouble(row.state) {
             table.note(format!("{trouble}: {}", row.detail), Tone::Doubt);
         }
@@ -44,15 +49,19 @@ pub(crate) fn episodes(judgement: &Judgement) -> Section {
     table.row(
         [Cell::from("(quiet time)"), "".into(), length.into()]
             .into_iter()
-            .chain(toll(&quiet.toll)),
+            .chain(toll(&quiet.toll, "-".into())),
     );
-    table.under(
-        "episodes",
-        "what broke, and what users noticed; seconds are of the worst class",
-    )
+    let note = "what broke, and what users noticed; seconds are of the worst class";
+    let mut section = table.under("episodes", note);
+    section.closing = "Equiv s: bad-second-equivalents. Troubled: the class that was so for longest, and for how many seconds, from its \
+                       first bad request to the good one after its last. Down: classes with a second in which \
+                       more than half was bad."
+        .into();
+    section
 }
 
-fn toll(toll: &Toll) -> [Cell; 6] {
+/// What users noticed; the outages of the quiet time are not one stretch, so they have no length.
+fn toll(toll: &Toll, troubled: String) -> [Cell; 6] {
     let down: Vec<_> = toll.down.iter().map(|class| class.name()).collect();
     let down = match down.len() {
         n if n == Class::ALL.len() => "all".into(),
@@ -64,7 +73,7 @@ fn toll(toll: &Toll) -> [Cell; 6] {
         Cell::bad_if(toll.bad > 0, count(toll.bad)),
         count(toll.bad_seconds).into(),
         format!("{:.2}", toll.bad_second_equivalents).into(),
-        count(toll.longest_outage_s).into(),
+        Cell::from(troubled),
         Cell::bad_if(!toll.down.is_empty(), down),
     ]
 }
@@ -80,7 +89,7 @@ pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
         ("last", Right),
         ("back", Right),
         ("at risk", Right),
-        ("troubled", Left),
+        ("outage", Right),
         ("told by", Left),
     ]);
     for row in judgement
@@ -92,8 +101,8 @@ pub(crate) fn stopwatch(judgement: &Judgement) -> Section {
     }
     let note = "seconds after the fault was asked for; -: not seen";
     let mut section = table.under("stopwatch", note);
-    section.closing = "Seen: ill health of the victim. First, last: bad request. Back: from healing to full health. Troubled: the class that was so \
-                       for longest, from its first bad request to the good one after its last."
+    section.closing = "Seen: ill health of the victim. First, last: bad request. Back: from healing to full health. Outage: seconds on end \
+                       in which more than half of a class was bad."
         .into();
     section
 }
@@ -112,7 +121,7 @@ fn stopwatch_row(row: &EpisodeFigures) -> [Cell; 10] {
         seconds(row.last_bad_s).into(),
         seconds(row.recovery_s).into(),
         seconds(row.exposed_s).into(),
-        troubled(&row.outages).into(),
+        count(row.toll.longest_outage_s).into(),
         first.unwrap_or_else(|| "-".into()).into(),
     ]
 }

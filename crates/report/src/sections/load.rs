@@ -8,7 +8,7 @@ use crate::{
         Align::{Left, Right},
         Cell, Section, Table, Tone,
     },
-    words::{SCENARIO, amount, count, millis, usd},
+    words::{SCENARIO, amount, count, millis, pace, usd},
 };
 
 /// Users and requests, each class with its latency, and how late the generator was.
@@ -74,8 +74,8 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
 fn users_and_rates(load: &LoadFigures) -> String {
     format!(
         "{} to {} users by the curve, {} seen within one period; {:.1} requests/s at the peak, {:.1} in \
-         the mean; {} requests in {:.0} s. The {:.0} h curve was walked {:.0} times faster; users and \
-         outages keep their real pace.",
+         the mean; {} requests in {:.0} s. The {} h curve was walked {}; users and outages keep their real \
+         pace.",
         count(load.baseline_users.into()),
         count(load.peak_users.into()),
         count(load.users_seen.into()),
@@ -83,8 +83,8 @@ fn users_and_rates(load: &LoadFigures) -> String {
         load.mean_requests_per_s,
         count(load.arrivals),
         load.seconds,
-        load.scenario_hours,
-        load.speed,
+        amount(load.scenario_hours),
+        pace(load),
     )
 }
 
