@@ -39,15 +39,22 @@ pub(crate) fn confidence(
         .collect();
     let count = costs.len() as u64;
     let clean = complete.filter(|row| row.toll.bad == 0).count() as u64;
+    let mean_s: f64 = costs.iter().sum();
+    let bound_s = (clean < count).then(|| bootstrap(&costs, derive_seed(drill.seed, SEED_PART)));
+    let quiet_mean_s = scaled(quiet.toll.bad_second_equivalents);
+    let quiet_bound_s = scaled(events_at_most(quiet.toll.bad_seconds));
     (count > 0 || quiet.seconds > 0.0).then(|| Confidence {
         episodes: count,
         clean,
         costly_at_most_percent: figure(100.0 * share_at_most(count - clean, count)),
-        mean_s: figure(costs.iter().sum()),
-        bound_s: (clean < count)
-            .then(|| figure(bootstrap(&costs, derive_seed(drill.seed, SEED_PART)))),
-        quiet_mean_s: scaled(quiet.toll.bad_second_equivalents),
-        quiet_bound_s: scaled(events_at_most(quiet.toll.bad_seconds)),
+        mean_s: figure(mean_s),
+        bound_s: bound_s.map(figure),
+        quiet_mean_s,
+        quiet_bound_s,
+        together_mean_s: quiet_mean_s.map(|quiet| figure(quiet + mean_s)),
+        together_bound_s: quiet_bound_s
+            .zip(bound_s)
+            .map(|(quiet, faults)| figure(quiet + faults)),
         schedule: format!(
             "{count} faults in {:.0} h, each as likely as any other to be one of those seen here",
             window_s / 3600.0

@@ -232,6 +232,12 @@ pub struct Confidence {
     /// 95 % upper bound on the bad seconds of a window's quiet time: what this run's quiet time can't exclude, in seconds.
     #[serde(default)]
     pub quiet_bound_s: Option<f64>,
+    /// What faults and quiet time cost together in such a window, mean, in seconds.
+    #[serde(default)]
+    pub together_mean_s: Option<f64>,
+    /// 95 % bound on that: both bounds together, in seconds. A contract is claimed only when this is within its budget.
+    #[serde(default)]
+    pub together_bound_s: Option<f64>,
     /// The schedule that this assumes, in words.
     pub schedule: String,
 }

@@ -40,8 +40,10 @@ pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
 
 /// A recording to read, or one that ends after its header where there is none: the judge says what is missing.
 fn recording<'a>(path: &Path, header: &'a [u8]) -> Box<dyn Read + 'a> {
+    // A run that was killed early may have made the file and written nothing into it.
+    let begun = std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
     match File::open(path) {
-        Ok(file) => Box::new(BufReader::with_capacity(1 << 20, file)),
-        Err(_) => Box::new(header),
+        Ok(file) if begun => Box::new(BufReader::with_capacity(1 << 20, file)),
+        _ => Box::new(header),
     }
 }

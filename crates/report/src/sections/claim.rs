@@ -13,7 +13,12 @@ const LONG_S: f64 = 2.0 * 3600.0;
 pub(crate) fn claim(judgement: &Judgement) -> String {
     let known = judgement.confidence.as_ref();
     let bounds = known.map_or_else(String::new, |known| {
-        format!("{}{}", episodes(known), quiet(judgement, known))
+        format!(
+            "{}{}{}",
+            episodes(known),
+            quiet(judgement, known),
+            together(judgement, known)
+        )
     });
     run(&judgement.load) + &bounds
 }
@@ -50,6 +55,19 @@ fn episodes(known: &Confidence) -> String {
         )
     });
     chance + &cost
+}
+
+/// The whole window, and whether the contract may be claimed for it.
+fn together(judgement: &Judgement, known: &Confidence) -> String {
+    let Some((mean, bound)) = known.together_mean_s.zip(known.together_bound_s) else {
+        return String::new();
+    };
+    let budget = judgement.budget.allowed_s;
+    let may = if bound <= budget { "may" } else { "can't" };
+    format!(
+        " Together {mean:.2} s in the mean and {bound:.2} s at 95 %: the {budget:.2} s of the contract {may} be claimed \
+         for such a window."
+    )
 }
 
 /// Quiet time that was not run promises nothing.
