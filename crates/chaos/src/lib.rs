@@ -24,6 +24,7 @@ pub use afflict::{Affliction, apply};
 pub use error::ChaosError;
 pub use heal::heal_left;
 pub use ledger::UndoLedger;
+pub use method::way_back;
 pub use resolve::resolve;
 
 /// An engine that a fault can be applied to and that can be handed to a task of its own: healing goes on

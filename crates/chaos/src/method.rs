@@ -29,6 +29,21 @@ pub(crate) struct Before {
     pub(crate) undo: UndoAction,
 }
 
+/// What undoes a fault, in words.
+pub fn way_back(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} => {
+            "the engine starts what does not run"
+        }
+        Fault::Pause {} => "the engine lets the processes go on",
+        Fault::Cpu { .. } | Fault::Memory { .. } => "the engine gives back the limits of before",
+        Fault::Cut { .. } => "the engine puts it back on the network, with its address and names",
+        Fault::FlushCache {} | Fault::FailOver {} => "nothing: the platform goes on from there",
+        held if held::is_held(held) => "the agent that holds it ends with its holder",
+        _ => "a command in the member",
+    }
+}
+
 /// Looks at a member that runs, and at what will have to be undone. Changes nothing.
 ///
 /// # Errors

@@ -144,6 +144,31 @@ fn default_grace() -> Duration {
 }
 
 impl Fault {
+    /// Every name in drill files, in the order in which lists show them.
+    pub const NAMES: [&str; 21] = [
+        "kill",
+        "stop",
+        "restart",
+        "pause",
+        "process",
+        "freeze",
+        "cpu",
+        "memory",
+        "burn",
+        "leak",
+        "fill-disk",
+        "hold-connections",
+        "network",
+        "cut",
+        "flush-cache",
+        "fail-over",
+        "lock",
+        "transaction",
+        "replica-lag",
+        "alarm",
+        "third-party",
+    ];
+
     /// The word in drill files and reports.
     pub fn name(&self) -> &'static str {
         match self {

@@ -202,7 +202,7 @@ pub fn parse_for(
 }
 
 /// Why a fault can't be done to whoever the target means.
-fn misfit(fault: &Fault, target: &Target) -> Option<String> {
+pub(crate) fn misfit(fault: &Fault, target: &Target) -> Option<String> {
     let (wanted, found) = (fault.only_for()?, target.component()?);
     let other = wanted != found;
     other.then(|| {

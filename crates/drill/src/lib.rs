@@ -3,6 +3,7 @@
 //! This crate parses and validates a drill file into a value that can't be wrong. It is pure: no clock,
 //! no network, no runtime. Everything random is drawn from the drill's seed, so that a plan can be replayed.
 
+mod by_hand;
 mod contract;
 mod draw;
 mod fault;
@@ -11,6 +12,7 @@ mod target;
 mod traffic;
 mod vitals;
 
+pub use by_hand::by_hand;
 pub use contract::{Class, Contract, LatencyClause, UptimeClause};
 pub use draw::{derive_seed, pick};
 pub use fault::{Fault, Mode, Network, ProcessSignal, Resource, Signal};

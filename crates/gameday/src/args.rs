@@ -45,6 +45,8 @@ pub(crate) enum Command {
     },
     /// What is standing on this machine
     Status,
+    /// Do one fault by hand to a topology that `up` raised, prove it, hold it, and heal it
+    Inject(InjectArgs),
     /// Undo whatever is left of runs whose process is gone: faults, containers, networks, volumes
     Heal {
         /// Also put down topologies of ours that this folder does not know
@@ -127,6 +129,34 @@ pub(crate) struct RunArgs {
     /// Install missing distribution packages and start the engine first (Debian, Ubuntu)
     #[arg(long)]
     pub(crate) provision: bool,
+}
+
+/// One fault by hand. Examples:
+///
+///     gameday inject pause --on api-1 --for 10s
+///     gameday inject 'cpu = { cores = 0.05 }' --on api --for 30s
+///     gameday inject 'network = { effect = { delay = { latency = "50ms" } }, to = ["postgres"] }' --on api-2
+///     gameday inject kill --on 'zone = "b"'
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct InjectArgs {
+    /// A fault as in a drill file without its `fault.`, or only its name
+    pub(crate) fault: String,
+    /// A member, a component (any one of it), or a target as in a drill file without its `target.`
+    #[arg(long)]
+    pub(crate) on: String,
+    /// How long it is held
+    #[arg(long = "for", default_value = "30s")]
+    pub(crate) hold: humantime::Duration,
+    /// Draws the members where several would do
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Run id of the topology, as `status` shows it; the newest when absent
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    /// Print what would be done to whom, and what would undo it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]

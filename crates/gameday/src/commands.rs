@@ -3,6 +3,7 @@
 pub(crate) mod doctor;
 pub(crate) mod drills;
 pub(crate) mod heal;
+pub(crate) mod inject;
 pub(crate) mod past;
 pub(crate) mod run;
 pub(crate) mod self_test;

@@ -43,6 +43,9 @@ async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result
         Command::Up(up) => Box::pin(commands::topology::up(&place, &up, interrupted)).await,
         Command::Down { run, all } => commands::topology::down(&place, run.as_deref(), all).await,
         Command::Status => commands::topology::status(&place).await,
+        Command::Inject(inject) => {
+            Box::pin(commands::inject::inject(&place, &inject, interrupted)).await
+        }
         Command::Heal { all } => commands::heal::heal(&place, all).await,
         Command::Judge { run, .. } => commands::past::judge(&place, &run),
         Command::Report { schema: true, .. } => commands::past::schema(),

@@ -62,6 +62,15 @@ pub enum RunError {
         /// Names that exist.
         known: String,
     },
+    /// Another process holds the run.
+    #[error("run {run} is held by another process: one fault at a time, by one holder")]
+    Held {
+        /// The run.
+        run: String,
+    },
+    /// The target means nobody.
+    #[error(transparent)]
+    Target(#[from] drill::Unresolved),
     /// Ctrl-C; everything is healed and put down.
     #[error("interrupted")]
     Interrupted,

@@ -1,7 +1,7 @@
 //! `gameday list`, `check` and `explain`: drill files, without running them.
 
 use drill::{Candidate, Drill, Episode};
-use stage::Topology;
+use stage::{Service, Topology};
 
 use crate::{exit::Exit, place::Place};
 
@@ -17,7 +17,7 @@ pub(crate) fn list(place: &Place) -> anyhow::Result<Exit> {
         "topologies: {}",
         stage::topologies(&place.compose()).join(", ")
     );
-    println!("faults: kill, stop, restart, pause");
+    println!("faults: {}", drill::Fault::NAMES.join(", "));
     Ok(Exit::Held)
 }
 
@@ -42,13 +42,17 @@ pub(crate) fn explain(place: &Place, name: &str) -> anyhow::Result<Exit> {
 /// The members of the drill's topology, for targets in words. What labels mean the drill says itself.
 fn candidates(place: &Place, drill: &Drill) -> anyhow::Result<Vec<Candidate>> {
     let topology = Topology::load(&place.compose(), &drill.topology)?;
-    let services = topology.services.into_iter().map(|service| Candidate {
+    Ok(topology.services.into_iter().map(candidate).collect())
+}
+
+/// A service as a target may mean it.
+pub(crate) fn candidate(service: Service) -> Candidate {
+    Candidate {
         name: service.name,
         component: service.component,
         zone: service.zone,
         labels: [].into(),
-    });
-    Ok(services.collect())
+    }
 }
 
 /// One line for each episode: what is done for how long, and to whom.

@@ -1,0 +1,52 @@
+//! No fault outlives its holder: whoever is killed, and whenever, within ten seconds nothing of it is left, though
+//! nobody types a command.
+//!
+//! `GAMEDAY_CRASH_MATRIX=all` kills at every phase of every fault; otherwise everybody is killed while the fault holds.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test belongs to no run, and so to no run's clock"
+)]
+
+mod crash;
+
+use std::time::Instant;
+
+use crash::{Cell, Phase, Stand, Victim, faults};
+
+#[test]
+fn nothing_outlives_its_holder() {
+    let all = std::env::var("GAMEDAY_CRASH_MATRIX").is_ok_and(|which| which == "all");
+    let phases: &[Phase] = if all { &Phase::ALL } else { &[Phase::Hold] };
+    let stand = Stand::raise();
+    println!(
+        "{:16} {:11} {}",
+        "fault",
+        "killed",
+        phases.iter().map(|p| format!("{p:>9}")).collect::<String>()
+    );
+    let mut left = vec![];
+    for fault in faults() {
+        for victim in Victim::ALL
+            .into_iter()
+            .filter(|v| all || *v != Victim::Agent || fault.agent)
+        {
+            print!("{:16} {:11}", fault.name, victim.to_string());
+            for phase in phases {
+                let begin = Instant::now();
+                match stand.cell(&fault, victim, *phase) {
+                    Cell::Healed(after) => print!("{:>7.1} s", after.as_secs_f64()),
+                    Cell::NoAgent => print!("{:>9}", "no agent"),
+                    Cell::Left(what) => {
+                        print!("{:>9}", "LEFT");
+                        left.push(format!("{} {victim} {phase}: {what}", fault.name));
+                    }
+                }
+                assert!(begin.elapsed().as_secs() < 120, "{} hangs", fault.name);
+            }
+            println!();
+        }
+    }
+    drop(stand);
+    assert!(left.is_empty(), "{}", left.join("\n"));
+}
