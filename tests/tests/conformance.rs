@@ -15,8 +15,7 @@ mod suite;
 #[path = "conformance/table.rs"]
 mod table;
 
-use agent::Ability;
-use lease::Event;
+use lease::{Ability, Event};
 use serde_json::json;
 use stand::Stand;
 use table::{Row, Table};

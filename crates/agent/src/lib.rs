@@ -21,7 +21,7 @@ mod sweep;
 
 pub use backend::Chosen;
 pub use hold::{Exit, hold};
-pub use probe::{Ability, probe};
+pub use probe::probe;
 pub use sweep::sweep;
 
 use ::lease::{

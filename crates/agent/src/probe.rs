@@ -1,22 +1,11 @@
 //! Finds out which mechanisms work here, by using them. To be run in a network namespace of its own.
 
-use serde::{Deserialize, Serialize};
+use lease::Ability;
 
 use crate::{
     backend::Queue,
     command::{feed, run},
 };
-
-/// Whether a mechanism works here, and what told so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ability {
-    /// What was tried.
-    pub name: String,
-    /// Whether it worked.
-    pub works: bool,
-    /// How it was found out, or the system's complaint.
-    pub how: String,
-}
 
 /// A queue that no agent uses: slots end at 99.
 const QUEUE: u16 = 0x4744 + 100;

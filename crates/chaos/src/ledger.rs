@@ -15,7 +15,7 @@ use crate::{ChaosError, undo::UndoAction};
 const FORMAT: u32 = 2;
 
 /// Image of the agents where nothing else is said: the newest that was built.
-const AGENTS: &str = "gameday/agent:latest";
+pub const AGENTS: &str = "gameday/agent:latest";
 
 /// The undo files of one project: one file for each fault that may be in force.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 //!
 //! Healing looks at each container and does what is missing, however often it is asked.
 
+mod abilities;
 mod afflict;
 mod agent;
 mod error;
@@ -20,10 +21,11 @@ pub mod watchdog;
 #[cfg(test)]
 mod fake;
 
+pub use abilities::abilities;
 pub use afflict::{Affliction, apply};
 pub use error::ChaosError;
 pub use heal::heal_left;
-pub use ledger::UndoLedger;
+pub use ledger::{AGENTS, UndoLedger};
 pub use method::way_back;
 pub use resolve::resolve;
 

@@ -1,5 +1,6 @@
 //! `gameday doctor`, and the same look before anything is started.
 
+use engine::Docker;
 use run::{Progress, Say};
 
 use crate::{exit::Exit, place::Place};
@@ -14,9 +15,30 @@ pub(crate) async fn doctor(place: &Place, fix: bool) -> anyhow::Result<Exit> {
             println!("     fix: {fix}");
         }
     }
+    faults().await;
     match checks.iter().all(|check| check.ok) {
         true => Ok(Exit::Held),
         false => Ok(Exit::NotUp),
+    }
+}
+
+/// Which mechanisms of network faults work on this kernel. No reason to refuse a drill: a fault that none of them can do
+/// says so itself.
+async fn faults() {
+    let found = async {
+        let docker = Docker::connect().await?;
+        anyhow::Ok(chaos::abilities(&docker, chaos::AGENTS).await?)
+    };
+    match found.await {
+        Ok(found) => {
+            for ability in found {
+                let mark = if ability.works { "ok  " } else { "none" };
+                println!("{mark} {:12} {}", ability.name, ability.how);
+            }
+        }
+        Err(error) => {
+            println!("?    faults       looked at once the agents' image is built ({error})")
+        }
     }
 }
 
