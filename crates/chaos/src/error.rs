@@ -2,36 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use drill::{Role, Target};
 use engine::{EngineError, State};
 
 /// Why a fault was not applied, not proven or not healed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChaosError {
-    /// The target names a member that is not there.
-    #[error("no member {name}; there are {}", listed(there))]
-    NoSuchMember {
-        /// The name.
-        name: String,
-        /// Names of the members that are there.
-        there: Vec<String>,
-    },
-    /// Nobody plays the role at this moment.
-    #[error("no member plays {role} now; seen are {}", listed(seen))]
-    NobodyPlays {
-        /// The role.
-        role: Role,
-        /// The roles that are played, each with its members.
-        seen: Vec<String>,
-    },
-    /// There are fewer members than the target asks for.
-    #[error("{target} is more than there is: {}", listed(there))]
-    TooFew {
-        /// The target.
-        target: Target,
-        /// Names of the members that would do.
-        there: Vec<String>,
-    },
     /// The target is part of the testbed.
     #[error("{member} is an instrument of the testbed and never a target")]
     Instrument {
@@ -146,11 +121,4 @@ impl ChaosError {
             reason: error.to_string(),
         }
     }
-}
-
-fn listed(names: &[String]) -> String {
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    names.join(", ")
 }

@@ -12,7 +12,11 @@ use bollard::{
         RemoveContainerOptionsBuilder, StartContainerOptions,
     },
 };
-use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use bytes::Bytes;
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
@@ -200,14 +204,11 @@ impl Helpers for Docker {
             return Err(refused("start")(error));
         }
         let name = spec.name.clone();
-        let lines = attached
-            .output
-            .map_err(move |error| EngineError::refused("hear", name.clone())(error))
-            .map_ok(|line| {
-                String::from_utf8_lossy(&line.into_bytes())
-                    .trim()
-                    .to_owned()
-            });
+        let pieces = attached.output.map(move |piece| {
+            let piece = piece.map_err(EngineError::refused("hear", name.clone()))?;
+            Ok(piece.into_bytes())
+        });
+        let lines = lines(pieces);
         Ok(Helper::new(&spec.name, attached.input, lines))
     }
 
@@ -222,6 +223,26 @@ impl Helpers for Docker {
             answer => answer.map_err(EngineError::refused("remove", name)),
         }
     }
+}
+
+/// Lines out of pieces: the engine hands on what was written at once, be it half a line or two of them.
+fn lines(
+    pieces: impl Stream<Item = Result<Bytes, EngineError>> + Send + 'static,
+) -> impl Stream<Item = Result<String, EngineError>> + Send + 'static {
+    let state = (pieces.boxed(), String::new());
+    stream::try_unfold(state, |(mut pieces, mut rest)| async move {
+        loop {
+            if let Some(end) = rest.find('\n') {
+                let line = rest.drain(..=end).collect::<String>().trim().to_owned();
+                return Ok(Some((line, (pieces, rest))));
+            }
+            match pieces.next().await.transpose()? {
+                Some(piece) => rest.push_str(&String::from_utf8_lossy(&piece)),
+                None if rest.trim().is_empty() => return Ok(None),
+                None => rest.push('\n'),
+            }
+        }
+    })
 }
 
 fn body(spec: &HelperSpec) -> ContainerCreateBody {
@@ -263,8 +284,6 @@ fn body(spec: &HelperSpec) -> ContainerCreateBody {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
-
     use super::*;
 
     #[test]
@@ -288,6 +307,14 @@ mod tests {
         assert_eq!(host.auto_remove, Some(true));
         assert_eq!(body.stdin_once, Some(true));
         assert_eq!(body.labels.unwrap()[PROJECT_LABEL], "gameday-1");
+    }
+
+    #[tokio::test]
+    async fn lines_come_out_whole_however_they_are_cut() {
+        let pieces = ["{\"a\":", "1}\n{\"b\":2}\n", "\n", "last"];
+        let pieces = stream::iter(pieces.map(|piece| Ok(Bytes::from(piece))));
+        let all: Vec<_> = lines(pieces).map(|line| line.unwrap()).collect().await;
+        assert_eq!(all, ["{\"a\":1}", "{\"b\":2}", "", "last"]);
     }
 
     #[tokio::test]

@@ -6,8 +6,8 @@ use std::{
 };
 
 use anyhow::Context;
-use drill::Drill;
-use stage::Topology;
+use drill::{Candidate, Drill};
+use stage::{Service, Topology};
 
 use crate::exit::Usage;
 
@@ -91,13 +91,19 @@ impl Place {
             }
             // A topology that is there but can't be read is reported by whoever raises it.
             let loaded = Topology::load(&compose, topology).map_err(|_| known)?;
-            Ok(loaded
-                .services
-                .into_iter()
-                .map(|service| service.name)
-                .collect())
+            Ok(loaded.services.into_iter().map(candidate).collect())
         };
-        let drill = drill::parse(&shown, &text, members)?;
+        let drill = drill::parse_for(&shown, &text, members)?;
         Ok((drill, text))
+    }
+}
+
+/// A service of a topology, as targets are chosen by it.
+pub(crate) fn candidate(service: Service) -> Candidate {
+    Candidate {
+        name: service.name,
+        component: service.component,
+        zone: service.zone,
+        labels: service.labels,
     }
 }

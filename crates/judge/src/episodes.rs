@@ -1,6 +1,6 @@
 //! One row for each episode: what was done, what users noticed, and how long it took to mend.
 
-use drill::{Class, Role, Target};
+use drill::{Class, Target};
 use timeline::Offset;
 
 use crate::{
@@ -86,28 +86,14 @@ pub(crate) fn detail(chapter: &Chapter) -> String {
     .unwrap_or_default()
 }
 
-/// The component that a target belongs to, with the role where the target is one.
+/// The component that a target belongs to, with the role where the target is one; else the target.
 fn victim(target: &Target) -> String {
     let component = target
         .component()
         .map_or_else(|| target.to_string(), |c| c.to_string());
-    match target {
-        Target::Role(player) => format!("{component} ({})", role_word(player.role)),
-        _ => component,
-    }
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::PostgresPrimary => "primary",
-        Role::PostgresReplica => "replica",
-        Role::PostgresSyncReplica => "synchronous replica",
-        Role::PostgresFurthestReplica => "furthest replica",
-        Role::SentinelLeader => "leader",
-        Role::RedisMaster => "master",
-        Role::QueueLeader => "queue leader",
-        Role::EtcdLeader => "leader",
-        Role::VipHolder => "address holder",
+    match target.role() {
+        Some(role) => format!("{component} ({})", role.word()),
+        None => component,
     }
 }
 

@@ -102,8 +102,7 @@ impl Chapter {
     /// Whether this is another member in a role of the victims. A replica is not replaced by another
     /// replica: both had the role before; and that another one is furthest behind is no succession.
     pub(crate) fn is_heir(&self, health: &MemberHealth) -> bool {
-        let no_heir = [Role::PostgresReplica, Role::PostgresFurthestReplica];
-        let lost = |role: &Role| self.roles.contains(role) && !no_heir.contains(role);
+        let lost = |role: &Role| self.roles.contains(role) && role.has_heir();
         !self.members.contains(&health.member) && health.roles.iter().any(lost)
     }
 }

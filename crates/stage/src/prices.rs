@@ -104,6 +104,7 @@ about = ""
             component: Component::Api,
             zone: None,
             price: price.map(Into::into),
+            labels: [].into(),
         };
         Topology {
             name: "t".into(),

@@ -251,6 +251,7 @@ mod tests {
             component: Component::Api,
             zone: None,
             price: None,
+            labels: [].into(),
         };
         let topology = Topology {
             name: "t".into(),

@@ -1,6 +1,6 @@
 //! What a topology consists of, read from its Compose file.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use drill::Component;
 use engine::{COMPONENT_LABEL, ZONE_LABEL};
@@ -33,6 +33,8 @@ pub struct Service {
     pub zone: Option<String>,
     /// Row of the price list; instruments and third parties cost nothing.
     pub price: Option<String>,
+    /// All its labels in the Compose files, by name, those above included.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Topology {
@@ -68,14 +70,14 @@ impl Topology {
 
 impl Service {
     fn read(library: &mut Library, path: &Path, name: String) -> Result<Self, StageError> {
-        let mut labels = library.labels(path, &name)?;
-        let Some(component) = labels.remove(COMPONENT_LABEL) else {
+        let labels = library.labels(path, &name)?;
+        let Some(component) = labels.get(COMPONENT_LABEL) else {
             return Err(bad(
                 path,
                 format!("service {name} has no {COMPONENT_LABEL}"),
             ));
         };
-        let Some(component) = Component::from_name(&component) else {
+        let Some(component) = Component::from_name(component) else {
             let reason =
                 format!("{COMPONENT_LABEL} {component:?} of service {name} is no component");
             return Err(bad(path, reason));
@@ -83,8 +85,9 @@ impl Service {
         Ok(Self {
             name,
             component,
-            zone: labels.remove(ZONE_LABEL),
-            price: labels.remove(PRICE_LABEL),
+            zone: labels.get(ZONE_LABEL).cloned(),
+            price: labels.get(PRICE_LABEL).cloned(),
+            labels,
         })
     }
 }
@@ -137,11 +140,19 @@ networks: {edge: }
         let folder = Folder::with(&[("services.yml", BASE), ("top.yml", top), ("notes.txt", "")]);
         assert_eq!(topologies(folder.path()), ["top"]);
         let topology = Topology::load(folder.path(), "top").unwrap();
-        let service = |name: &str, component, zone: &str, price: Option<&str>| Service {
+        let service = |name: &str, component: Component, zone: &str, price: Option<&str>| Service {
             name: name.into(),
             component,
             zone: Some(zone.into()),
             price: price.map(Into::into),
+            labels: [
+                (COMPONENT_LABEL, Some(component.name())),
+                (ZONE_LABEL, Some(zone)),
+                (PRICE_LABEL, price),
+            ]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into(), value?.into())))
+            .collect(),
         };
         let expected = [
             service("api-1", Component::Api, "a", Some("server")),

@@ -214,7 +214,7 @@ fn alarm(resource: Resource) -> Script {
         Resource::Disk => (
             "rabbit_disk_monitor:get_disk_free_limit().",
             "set_disk_free_limit",
-            "1000TB",
+            "1000000000000000",
         ),
     };
     let name = resource.name();

@@ -1,9 +1,12 @@
 //! `gameday list`, `check` and `explain`: drill files, without running them.
 
 use drill::{Candidate, Drill, Episode};
-use stage::{Service, Topology};
+use stage::Topology;
 
-use crate::{exit::Exit, place::Place};
+use crate::{
+    exit::Exit,
+    place::{Place, candidate},
+};
 
 pub(crate) fn list(place: &Place) -> anyhow::Result<Exit> {
     println!("drills:");
@@ -39,20 +42,10 @@ pub(crate) fn explain(place: &Place, name: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Held)
 }
 
-/// The members of the drill's topology, for targets in words. What labels mean the drill says itself.
+/// The members of the drill's topology, for targets in words.
 fn candidates(place: &Place, drill: &Drill) -> anyhow::Result<Vec<Candidate>> {
     let topology = Topology::load(&place.compose(), &drill.topology)?;
     Ok(topology.services.into_iter().map(candidate).collect())
-}
-
-/// A service as a target may mean it.
-pub(crate) fn candidate(service: Service) -> Candidate {
-    Candidate {
-        name: service.name,
-        component: service.component,
-        zone: service.zone,
-        labels: [].into(),
-    }
 }
 
 /// One line for each episode: what is done for how long, and to whom.

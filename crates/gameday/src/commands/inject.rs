@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     args::InjectArgs,
     exit::{Exit, Usage},
-    place::Place,
+    place::{Place, candidate},
     show::Screen,
 };
 
@@ -21,7 +21,7 @@ pub(crate) async fn inject(
     let folder = raised(place, args.run.as_deref())?;
     let topology = folder.kept().unwrap_or_default();
     let services = Topology::load(&place.compose(), &topology)?.services;
-    let candidates: Vec<Candidate> = services.into_iter().map(super::drills::candidate).collect();
+    let candidates: Vec<Candidate> = services.into_iter().map(candidate).collect();
     let typed = by_hand(&args.fault, &args.on, &topology, &candidates);
     let (fault, target) = typed.map_err(Usage)?;
     let injection = Injection {
