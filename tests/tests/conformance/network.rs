@@ -252,7 +252,7 @@ fn lookups(stand: &Stand, expected: &str) -> Vec<Finding> {
     let ask = |name: &str| {
         let (name, words) = (
             stand.named(name),
-            "--count 20 --every-us 5000 --patience-ms 60",
+            "--count 100 --every-us 3000 --patience-ms 100",
         );
         stand.measure("near", &format!("lookup --name {name} {words}"))
     };
@@ -273,70 +273,52 @@ fn lookups(stand: &Stand, expected: &str) -> Vec<Finding> {
     ]
 }
 
-/// Every fault with the direction that netem could do as well where it can, for one mechanism.
+/// Every fault on one mechanism; where netem can do it, in the direction that netem does.
 pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
     let way = if backend == "netem" { "out" } else { "in" };
     let far = stand.address("far");
-    let case = |name,
-                effect: Value,
-                direction: &str,
-                see: fn(&Stand) -> Vec<Finding>,
-                spoiled: fn(&Sample) -> bool| {
-        let dns = effect.get("dns").is_some();
-        let matching = if dns {
-            json!({})
-        } else {
-            json!({ "peers": [far], "ports": ["7000"] })
-        };
-        let mut fault = json!({ "effect": effect, "direction": direction, "backend": backend });
-        fault
-            .as_object_mut()
-            .expect("an object")
-            .extend(matching.as_object().cloned().unwrap_or_default());
+    let case = |name, asked, effect: Value, direction, see, spoiled| {
+        let network = json!({
+            "effect": effect, "direction": direction, "backend": backend, "peers": [far], "ports": ["7000"],
+        });
         let watch = match name {
-            _ if dns => format!(
-                "lookup --name {} --every-us 8000 --patience-ms 40",
-                stand.named("far")
-            ),
             "reject" => format!("connect --to {far}:7000 --every-us 4000"),
             "rate" => format!("udp --to {far}:7000 --every-us 4000 --bytes 1000"),
             _ => format!("udp --to {far}:7000 --every-us 4000"),
         };
+        let fault = json!({ "network": network });
         Case {
             name,
-            asked: effect.to_string().replace('"', ""),
-            fault: json!({ "network": fault }),
+            asked,
+            fault,
             see,
             watch,
             spoiled,
         }
     };
-    let name = stand.named("far");
-    let dns = |answer: Value| json!({ "dns": { "answer": answer, "names": [name] } });
-    let all = vec![
+    let share = json!({ "percent": 10 });
+    let mended = json!({ "percent": 10, "mend": true });
+    vec![
         case(
             "delay",
+            "50 ms",
             json!({ "delay": { "latency": "50ms" } }),
             way,
-            delay,
-            slow,
+            delay as See,
+            slow as Spoiled,
         ),
         case(
             "jitter",
+            "40 ±10 ms",
             json!({ "delay": { "latency": "40ms", "jitter": "10ms" } }),
             way,
             jitter,
             slow,
         ),
-        case(
-            "loss",
-            json!({ "loss": { "percent": 10 } }),
-            way,
-            loss,
-            lost,
-        ),
+        case("loss", "10 %", json!({ "loss": share }), way, loss, lost),
         case(
             "burst loss",
+            "10 %, 4 in a row",
             json!({ "loss": { "percent": 10, "burst": 4 } }),
             way,
             burst,
@@ -344,13 +326,15 @@ pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
         ),
         case(
             "duplicate",
-            json!({ "duplicate": { "percent": 10 } }),
+            "10 %",
+            json!({ "duplicate": share }),
             way,
             duplicate,
             twice,
         ),
         case(
             "reorder",
+            "10 % by 20 ms",
             json!({ "reorder": { "percent": 10, "by": "20ms" } }),
             way,
             reorder,
@@ -358,27 +342,31 @@ pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
         ),
         case(
             "corrupt",
-            json!({ "corrupt": { "percent": 10 } }),
+            "10 %",
+            json!({ "corrupt": share }),
             way,
             corrupt,
             lost,
         ),
         case(
             "corrupt, mended",
-            json!({ "corrupt": { "percent": 10, "mend": true } }),
+            "10 %",
+            json!({ "corrupt": mended }),
             way,
             corrupt_mended,
             other_bytes,
         ),
         case(
             "rate",
+            "125,000 bytes/s",
             json!({ "rate": { "bytes_per_s": 125_000 } }),
             way,
             rate,
             slow,
         ),
         case(
-            "partition one way",
+            "partition",
+            "one way: in",
             json!({ "partition": {} }),
             "in",
             one_way,
@@ -386,6 +374,7 @@ pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
         ),
         case(
             "partition",
+            "both ways",
             json!({ "partition": {} }),
             "both",
             two_way,
@@ -393,41 +382,60 @@ pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
         ),
         case(
             "reject",
+            "out",
             json!({ "reject": {} }),
             "out",
             reject,
             unconnected,
         ),
+    ]
+}
+
+type See = fn(&Stand) -> Vec<Finding>;
+type Spoiled = fn(&Sample) -> bool;
+
+/// Every answer that a resolver may give, about one name, for the mechanism that has them.
+pub(crate) fn lookup_cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
+    let name = stand.named("far");
+    let case = |asked, answer: Value, see, spoiled| {
+        let effect = json!({ "dns": { "answer": answer, "names": [name] } });
+        let fault = json!({ "network": { "effect": effect, "backend": backend } });
+        let watch = format!("lookup --name {name} --every-us 8000 --patience-ms 40");
+        Case {
+            name: "dns",
+            asked,
+            fault,
+            see,
+            watch,
+            spoiled,
+        }
+    };
+    vec![
         case(
-            "dns timeout",
-            dns(json!("timeout")),
-            "out",
-            |stand| lookups(stand, "no answer"),
-            lost,
+            "no answer",
+            json!("timeout"),
+            (|stand| lookups(stand, "no answer")) as See,
+            lost as Spoiled,
         ),
         case(
-            "dns failure",
-            dns(json!("failure")),
-            "out",
+            "failure",
+            json!("failure"),
             |stand| lookups(stand, "SERVFAIL"),
             failed,
         ),
         case(
-            "dns no such name",
-            dns(json!("no-such-name")),
-            "out",
+            "no such name",
+            json!("no-such-name"),
             |stand| lookups(stand, "NXDOMAIN"),
             failed,
         ),
         case(
-            "dns wrong answer",
-            dns(json!({ "wrong": "192.0.2.7" })),
-            "out",
+            "192.0.2.7",
+            json!({ "wrong": "192.0.2.7" }),
             |stand| lookups(stand, "192.0.2.7"),
             wrong,
         ),
-    ];
-    all
+    ]
 }
 
 fn failed(sample: &Sample) -> bool {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     figures::gone_after_ms,
     stand::{FOREIGN, Held, RUN, Stand},
-    table::{Row, Table},
+    table::{Row, Table, Verdict},
 };
 
 /// One fault on one mechanism.
@@ -18,7 +18,7 @@ pub(crate) struct Case {
     /// What the table calls it.
     pub(crate) name: &'static str,
     /// What the order says.
-    pub(crate) asked: String,
+    pub(crate) asked: &'static str,
     /// The order's fault.
     pub(crate) fault: Value,
     /// Measures the effect.
@@ -57,12 +57,19 @@ pub(crate) fn run(stand: &Stand, backend: &'static str, case: &Case, table: &mut
     let head = Row {
         backend,
         fault: case.name.into(),
-        asked: case.asked.clone(),
+        asked: case.asked.into(),
         ..Row::default()
     };
     if let Event::Refused { reason } = &held.first {
-        let measured = format!("refused: {}", reason.chars().take(70).collect::<String>());
-        table.0.push(Row { measured, ..head });
+        let reason = reason
+            .trim_start_matches("rules: ")
+            .trim_start_matches("netem: ");
+        let row = Row {
+            measured: format!("refused: {reason}"),
+            verdict: Verdict::NotOffered,
+            ..head
+        };
+        table.0.push(row);
         return;
     }
     let findings = (case.see)(stand);
@@ -80,13 +87,12 @@ pub(crate) fn lines(
     undone: (String, String),
     held: bool,
 ) {
-    eprintln!("{} {}: {findings:?} {undone:?}", head.backend, head.fault);
     for (number, found) in findings.into_iter().enumerate() {
         let row = Row {
             backend: head.backend,
             measured: found.measured,
             tolerance: found.tolerance,
-            held: Some(found.held),
+            verdict: found.held.into(),
             ..Row::default()
         };
         let first = number == 0;
@@ -100,7 +106,7 @@ pub(crate) fn lines(
                 asked: head.asked.clone(),
                 let_go: undone.0.clone(),
                 killed: undone.1.clone(),
-                held: Some(found.held && held),
+                verdict: (found.held && held).into(),
                 ..row
             },
         });
@@ -117,7 +123,7 @@ pub(crate) fn digest(healed: Option<&Event>) -> (String, bool) {
             ..
         }) => {
             let same = digest_before == digest_after && figures.overflowed == 0;
-            let word = if same { "equal" } else { "DIFFERS" };
+            let word = if same { "as before" } else { "DIFFERS" };
             (word.into(), same)
         }
         other => (format!("{other:?}"), false),
@@ -147,7 +153,7 @@ fn kill(stand: &Stand, backend: &str, case: &Case) -> (String, bool, bool) {
         .count();
     let gone = gone_after_ms(&samples, killed_us, case.spoiled);
     let swept = sweep(stand);
-    let word = format!("{gone:.0} ms{}", if swept { "" } else { ", LEFT" });
+    let word = format!("gone in {gone:.0} ms{}", if swept { "" } else { ", LEFT" });
     (word, before > 0 && gone <= longest_ms(backend), swept)
 }
 

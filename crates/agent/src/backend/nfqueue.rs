@@ -18,7 +18,7 @@ use super::{
     waiting::Waiting,
 };
 use crate::{
-    Direction, Effect, Ended, Figures, NetworkFault, Order,
+    Direction, Effect, Ended, Event, Figures, NetworkFault, Order,
     clock::now,
     lease::{Lease, Wake},
     packet::{Injector, MARK, Packet, flip, mend},
@@ -31,6 +31,8 @@ const FIRST_QUEUE: u16 = 0x4744;
 const MOST_PACKETS: u32 = 100_000;
 /// Packets that are read before what is due is released.
 const BATCH: u32 = 64;
+/// Packets after which a share says something; told at the end where there are fewer.
+const ENOUGH: u64 = 500;
 /// A release later than this is counted as late.
 const LATE: Duration = Duration::from_millis(2);
 
@@ -38,6 +40,8 @@ const LATE: Duration = Duration::from_millis(2);
 pub(super) struct Nfqueue {
     fault: NetworkFault,
     chains: Chains,
+    /// Where answers are forged.
+    untracked: Option<Chains>,
     number: u16,
     proof: Proof,
     spoiler: Spoiler,
@@ -51,9 +55,11 @@ impl Nfqueue {
     pub(super) fn new(order: &Order, fault: &NetworkFault) -> Self {
         let dns = matches!(fault.effect, Effect::Dns { .. });
         let direction = if dns { Direction::Out } else { fault.direction };
+        let forges = dns || fault.effect == (Effect::Reject {});
         Self {
             fault: fault.clone(),
             chains: Chains::new("mangle", order, direction),
+            untracked: forges.then(|| Chains::new("raw", order, Direction::Out)),
             number: FIRST_QUEUE + u16::from(order.slot),
             proof: Proof::new(fault),
             spoiler: Spoiler::new(&fault.effect, order.seed),
@@ -116,6 +122,20 @@ impl Nfqueue {
         }
     }
 
+    /// The share that was spoiled, as the target's own hook saw it.
+    fn tell(&self, say: Say) {
+        let (packets, affected) = (self.figures.packets as f64, self.figures.affected as f64);
+        say(&Event::Measured {
+            what: format!(
+                "{} of the {packets} packets that matched",
+                self.fault.effect.name()
+            ),
+            expected: self.fault.effect.percent(),
+            seen: affected * 100.0 / packets,
+            unit: "%".into(),
+        });
+    }
+
     fn release(&mut self, queue: &Queue) -> io::Result<()> {
         let at = now() - self.begin;
         while let Some((until, id)) = self.waiting.due(at) {
@@ -136,6 +156,7 @@ impl Nfqueue {
         say: Say,
     ) -> io::Result<Ended> {
         let watching = self.proof.watch(say);
+        let mut told = false;
         let ended = loop {
             let next = self.waiting.next().map(|next| self.begin + next);
             match lease.wait(Some(queue.as_fd()), next)? {
@@ -149,7 +170,14 @@ impl Nfqueue {
                 }
             }
             self.release(queue)?;
+            if self.figures.packets >= ENOUGH && !told {
+                told = true;
+                self.tell(say);
+            }
         };
+        if !told && self.figures.packets > 0 {
+            self.tell(say);
+        }
         drop(watching);
         Ok(ended)
     }
@@ -164,6 +192,12 @@ impl Backend for Nfqueue {
             Injector::open().map_err(|error| format!("can't open a raw socket: {error}"))?;
         self.open = Some((queue, injector));
         self.begin = now();
+        if let Some(untracked) = &self.untracked {
+            // Connection tracking would see a new conversation in a forged answer, and give it another port when the
+            // resolver's is taken by an earlier question from the same port: 8 of 500 answers went astray.
+            let rule = format!("-m mark --mark {MARK:#x} -j CT --notrack");
+            untracked.install(&[], &[rule])?;
+        }
         self.chains.install(&self.rules(true), &self.rules(false))?;
         Ok(format!(
             "packets go through queue {} to the agent, and pass by when it is gone",
