@@ -2,10 +2,14 @@
 //!
 //! Prints one table. What this kernel does not have is listed as such, and never as passed.
 
+#[path = "conformance/effects.rs"]
+mod effects;
 #[path = "conformance/ending.rs"]
 mod ending;
 #[path = "conformance/figures.rs"]
 mod figures;
+#[path = "conformance/lookups.rs"]
+mod lookups;
 #[path = "conformance/network.rs"]
 mod network;
 #[path = "conformance/process.rs"]
@@ -43,7 +47,7 @@ fn what_an_order_asks_for_is_what_the_target_gets() {
             None => {
                 let mut cases = network::cases(&stand, backend);
                 if backend == "nfqueue" {
-                    cases.extend(network::lookup_cases(&stand, backend));
+                    cases.extend(lookups::cases(&stand, backend));
                 }
                 for case in cases {
                     suite::run(&stand, backend, &case, &mut table);

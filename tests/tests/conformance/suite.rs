@@ -12,6 +12,11 @@ use super::{
     table::{Row, Table, Verdict},
 };
 
+/// Measures an effect.
+pub(crate) type See = fn(&Stand) -> Vec<Finding>;
+/// Whether a question shows the fault.
+pub(crate) type Spoiled = fn(&Sample) -> bool;
+
 /// One fault on one mechanism.
 #[derive(Debug)]
 pub(crate) struct Case {
@@ -22,11 +27,11 @@ pub(crate) struct Case {
     /// The order's fault.
     pub(crate) fault: Value,
     /// Measures the effect.
-    pub(crate) see: fn(&Stand) -> Vec<Finding>,
+    pub(crate) see: See,
     /// Measures while the agent is killed: words of the agent without a count.
     pub(crate) watch: String,
     /// What the fault does to a question.
-    pub(crate) spoiled: fn(&Sample) -> bool,
+    pub(crate) spoiled: Spoiled,
 }
 
 /// One thing that was measured.
