@@ -16,13 +16,14 @@ pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
     let case = |asked, answer: Value, see, spoiled| {
         let effect = json!({ "dns": { "answer": answer, "names": [name] } });
         let fault = json!({ "network": { "effect": effect, "backend": backend } });
-        let watch = format!("lookup --name {name} --every-us 8000 --patience-ms 40");
+        let watch = format!("lookup --name {name} --patience-ms 40");
         Case {
             name: "dns",
             asked,
             fault,
             see,
             watch,
+            every_us: 8000,
             spoiled,
         }
     };

@@ -21,9 +21,9 @@ pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
             "effect": effect, "direction": direction, "backend": backend, "peers": [far], "ports": ["7000"],
         });
         let watch = match name {
-            "reject" => format!("connect --to {far}:7000 --every-us 4000"),
-            "rate" => format!("udp --to {far}:7000 --every-us 4000 --bytes 1000"),
-            _ => format!("udp --to {far}:7000 --every-us 4000"),
+            "reject" => format!("connect --to {far}:7000 --patience-ms 40"),
+            "rate" => format!("udp --to {far}:7000 --bytes 1000"),
+            _ => format!("udp --to {far}:7000"),
         };
         let fault = json!({ "network": network });
         Case {
@@ -32,6 +32,7 @@ pub(crate) fn cases(stand: &Stand, backend: &'static str) -> Vec<Case> {
             fault,
             see,
             watch,
+            every_us: 4000,
             spoiled,
         }
     };

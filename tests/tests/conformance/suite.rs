@@ -17,6 +17,11 @@ pub(crate) type See = fn(&Stand) -> Vec<Finding>;
 /// Whether a question shows the fault.
 pub(crate) type Spoiled = fn(&Sample) -> bool;
 
+/// A control that takes longer shows a busy machine.
+const BUSY_US: u64 = 5_000;
+/// Most kills that are thrown away because of it.
+const ATTEMPTS: u32 = 4;
+
 /// One fault on one mechanism.
 #[derive(Debug)]
 pub(crate) struct Case {
@@ -28,8 +33,10 @@ pub(crate) struct Case {
     pub(crate) fault: Value,
     /// Measures the effect.
     pub(crate) see: See,
-    /// Measures while the agent is killed: words of the agent without a count.
+    /// Measures while the agent is killed: words of the agent without pace and count.
     pub(crate) watch: String,
+    /// Microseconds between two of its questions.
+    pub(crate) every_us: u64,
     /// What the fault does to a question.
     pub(crate) spoiled: Spoiled,
 }
@@ -136,30 +143,53 @@ pub(crate) fn digest(healed: Option<&Event>) -> (String, bool) {
 }
 
 /// Kills an agent under measurement: how long its fault was still seen, whether that is short enough, and whether a sweep
-/// leaves nothing of it.
+/// leaves nothing of it. Too long while the machine was busy, by a control that no fault touches, is tried again.
 fn kill(stand: &Stand, backend: &str, case: &Case) -> (String, bool, bool) {
+    let mut attempt = 1;
+    loop {
+        let (gone, acted, clean) = killed(stand, backend, case);
+        let (short, swept) = (gone <= longest_ms(backend), sweep(stand));
+        if short || clean || !swept || attempt == ATTEMPTS {
+            let left = if swept { "" } else { ", LEFT" };
+            return (format!("gone in {gone:.0} ms{left}"), acted && short, swept);
+        }
+        attempt += 1;
+    }
+}
+
+/// After how many milliseconds a killed agent's fault was gone, whether it acted before, and whether the control was clean.
+fn killed(stand: &Stand, backend: &str, case: &Case) -> (f64, bool, bool) {
     let held = stand.hold(&stand.in_network(), &case.fault);
     let process = held.process();
-    let every_us = case
-        .watch
-        .split("--every-us ")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next()?.parse().ok());
-    let long_us = 1_000_000 + longest_ms(backend) as u64 * 1000;
-    let count = long_us / every_us.unwrap_or(4000);
-    let measuring = stand.measuring("near", &format!("{} --count {count}", case.watch));
+    let watched_us = 1_000_000 + longest_ms(backend) as u64 * 1000;
+    let ask = |words: &str, every_us: u64| {
+        let count = watched_us / every_us;
+        stand.measuring(
+            "near",
+            &format!("{words} --every-us {every_us} --count {count}"),
+        )
+    };
+    let control = format!("udp --to {}:7001", stand.address("far"));
+    let (measuring, control) = (
+        ask(&case.watch, case.every_us),
+        ask(&control, case.every_us),
+    );
     // Not to wait for anything: the fault is measured for half a second before its agent is killed.
     std::thread::sleep(Duration::from_millis(600));
     let killed_us = held.kill(&process);
-    let samples = measuring.samples();
-    let before = samples
+    let (samples, control) = (measuring.samples(), control.samples());
+    let acted = samples
         .iter()
-        .filter(|sample| sample.at_us < killed_us && (case.spoiled)(sample))
-        .count();
-    let gone = gone_after_ms(&samples, killed_us, case.spoiled);
-    let swept = sweep(stand);
-    let word = format!("gone in {gone:.0} ms{}", if swept { "" } else { ", LEFT" });
-    (word, before > 0 && gone <= longest_ms(backend), swept)
+        .any(|sample| sample.at_us < killed_us && (case.spoiled)(sample));
+    let slow = |sample: &Sample| sample.rtt_us.is_none_or(|rtt_us| rtt_us > BUSY_US);
+    let clean = !control
+        .iter()
+        .any(|sample| sample.at_us > killed_us && slow(sample));
+    (
+        gone_after_ms(&samples, killed_us, case.spoiled),
+        acted,
+        clean,
+    )
 }
 
 /// Sweeps twice: the first removes what is left, the second finds nothing. The foreign rule stays.
