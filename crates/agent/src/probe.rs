@@ -66,6 +66,10 @@ pub fn probe() -> Vec<Ability> {
         ),
         ("marks", rule("mangle", "-m mark --mark 0x1 -j RETURN")),
         (
+            "forged answers",
+            rule("raw", "-m mark --mark 0x1 -j CT --notrack"),
+        ),
+        (
             "reset",
             run("ss", &["-K", "-H", "dst", "192.0.2.1"]).map(|_| "ss -K".into()),
         ),

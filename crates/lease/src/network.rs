@@ -162,6 +162,22 @@ impl Effect {
     }
 }
 
+impl Effect {
+    /// The share of packets that are to be hit, in percent; nothing where the order does not fix it.
+    pub fn percent(&self) -> Option<f64> {
+        match self {
+            Self::Loss { percent, .. }
+            | Self::Duplicate { percent }
+            | Self::Reorder { percent, .. }
+            | Self::Corrupt { percent, .. } => Some(*percent),
+            Self::Delay { .. } | Self::Rate { .. } | Self::Partition {} | Self::Reject {} => {
+                Some(100.0)
+            }
+            Self::Reset {} | Self::Dns { .. } => None,
+        }
+    }
+}
+
 impl NetworkFault {
     /// What it asks for that can't be done anywhere.
     ///

@@ -93,16 +93,74 @@ pub(crate) fn bytes_per_s(samples: &[Sample], bytes_each: usize) -> f64 {
     carried as f64 * 1e6 / took_us as f64
 }
 
-/// The last question after the kill that was still spoiled, in milliseconds after it; 0 when none was.
+/// Milliseconds from the kill to the first question from which on none was spoiled any more; 0 when that is the first one
+/// after the kill, infinite when the last one still was.
 pub(crate) fn gone_after_ms(
     samples: &[Sample],
     killed_us: u64,
     spoiled: impl Fn(&Sample) -> bool,
 ) -> f64 {
-    let after = samples
+    let after: Vec<_> = samples
         .iter()
-        .filter(|sample| sample.at_us > killed_us && spoiled(sample));
+        .filter(|sample| sample.at_us > killed_us)
+        .collect();
+    let last = after.iter().rposition(|sample| spoiled(sample));
+    let first_good = last.map_or(0, |last| last + 1);
     after
-        .last()
-        .map_or(0.0, |sample| (sample.at_us - killed_us) as f64 / 1e3)
+        .get(first_good)
+        .map_or(f64::INFINITY, |good| (good.at_us - killed_us) as f64 / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Questions a millisecond apart, by when they were answered.
+    fn samples(answered_us: &[Option<u64>]) -> Vec<Sample> {
+        let sample = |(number, rtt_us): (u64, &Option<u64>)| Sample {
+            at_us: number * 1000,
+            rtt_us: *rtt_us,
+            ..Sample::default()
+        };
+        (0..).zip(answered_us).map(sample).collect()
+    }
+
+    #[test]
+    fn a_fault_is_gone_with_the_first_of_only_good_answers() {
+        let lost = |sample: &Sample| sample.rtt_us.is_none();
+        let seen = samples(&[None, None, Some(1), None, Some(1), Some(1)]);
+        assert_eq!(gone_after_ms(&seen, 500, lost), 3.5);
+        assert_eq!(gone_after_ms(&seen, 3500, lost), 0.5);
+        assert_eq!(
+            gone_after_ms(&samples(&[Some(1), None]), 500, lost),
+            f64::INFINITY
+        );
+        assert_eq!(
+            gone_after_ms(&seen, 9000, lost),
+            f64::INFINITY,
+            "nothing was asked after the kill"
+        );
+    }
+
+    #[test]
+    fn bursts_are_counted_from_the_first_packet_on() {
+        let seen = samples(&[None, None, Some(1), None, Some(1)]);
+        assert_eq!(bursts(&seen), (1.5, 2));
+        assert_eq!(bursts(&samples(&[])), (0.0, 0));
+    }
+
+    #[test]
+    fn an_answer_is_overtaken_by_a_later_questions_answer() {
+        assert_eq!(
+            overtaken_percent(&samples(&[Some(5000), Some(100), Some(100), None])),
+            25.0
+        );
+        assert_eq!(overtaken_percent(&samples(&[Some(100), Some(100)])), 0.0);
+    }
+
+    #[test]
+    fn chance_shrinks_with_the_count_and_grows_with_memory() {
+        assert!((chance(10.0, 2500, 0.0) - 1.546).abs() < 0.01);
+        assert!(chance(10.0, 2500, 0.5) > chance(10.0, 2500, 0.0));
+    }
 }

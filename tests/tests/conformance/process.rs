@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     figures::{gone_after_ms, percent, quantile_ms},
@@ -24,11 +24,11 @@ pub(crate) fn run(stand: &Stand, table: &mut Table) {
     connections_hold(stand, table);
 }
 
-fn head(backend: &'static str, fault: &str, asked: &Value) -> Row {
+fn head(backend: &'static str, fault: &str, asked: &str) -> Row {
     Row {
         backend,
         fault: fault.into(),
-        asked: asked.to_string().replace('"', ""),
+        asked: asked.into(),
         ..Row::default()
     }
 }
@@ -51,7 +51,7 @@ fn freeze(stand: &Stand, table: &mut Table) {
         ),
         finding(
             format!("{still} threads still"),
-            format!("{threads:?}"),
+            format!("all {}", threads.unwrap_or(0.0)),
             Some(still) == threads && still > 0.0,
         ),
         finding(
@@ -76,16 +76,16 @@ fn freeze(stand: &Stand, table: &mut Table) {
     let undone = same && gone <= LONGEST_MS;
     lines(
         table,
-        head("ptrace", "freeze", &asked),
+        head("ptrace", "freeze", "every thread"),
         findings,
-        (let_go, format!("{gone:.0} ms")),
+        (let_go, format!("gone in {gone:.0} ms")),
         undone,
     );
 }
 
 fn cpu_burn(stand: &Stand, table: &mut Table) {
     let asked = json!({ "cpu-burn": { "threads": 4 } });
-    let head = head("cgroup", "cpu burn", &asked);
+    let head = head("cgroup", "cpu burn", "4 threads");
     let engine = docker(&["info", "--format", "{{.CgroupDriver}} {{.CgroupVersion}}"]);
     if engine != "cgroupfs 1" {
         table.0.push(Row {
@@ -139,7 +139,7 @@ fn cpu_burn(stand: &Stand, table: &mut Table) {
         table,
         head,
         findings,
-        (let_go, format!("{gone:.0} ms")),
+        (let_go, format!("gone in {gone:.0} ms")),
         undone,
     );
 }
@@ -198,9 +198,9 @@ fn disk_fill(stand: &Stand, table: &mut Table) {
     let undone = same && gone <= LONGEST_MS;
     lines(
         table,
-        head("O_TMPFILE", "disk fill", &asked),
+        head("O_TMPFILE", "disk fill", "all but 1 MiB"),
         findings,
-        (let_go, format!("{gone:.0} ms")),
+        (let_go, format!("gone in {gone:.0} ms")),
         undone,
     );
 }
@@ -238,9 +238,9 @@ fn memory_hold(stand: &Stand, table: &mut Table) {
     let undone = same && gone <= LONGEST_MS;
     lines(
         table,
-        head("cgroup", "memory hold", &asked),
+        head("cgroup", "memory hold", "256 MiB"),
         findings,
-        (let_go, format!("{gone:.0} ms")),
+        (let_go, format!("gone in {gone:.0} ms")),
         undone,
     );
 }
@@ -271,7 +271,11 @@ fn connections_hold(stand: &Stand, table: &mut Table) {
         listed.lines().count()
     };
     let held = stand.hold(&joined, &fault);
-    let seen = open();
+    // The server's kernel takes those that did not fit into its backlog when they are offered again, within seconds.
+    let seen = (0..50)
+        .map(|_| open())
+        .find(|seen| *seen == 200)
+        .unwrap_or_else(open);
     let (let_go, same) = digest(held.let_go().0.as_ref());
     let findings: Vec<Finding> = vec![finding(
         format!("{seen} open at the server"),
@@ -285,9 +289,9 @@ fn connections_hold(stand: &Stand, table: &mut Table) {
     let undone = same && gone <= LONGEST_MS;
     lines(
         table,
-        head("sockets", "connections hold", &asked),
+        head("sockets", "connections hold", "200"),
         findings,
-        (let_go, format!("{gone:.0} ms")),
+        (let_go, format!("gone in {gone:.0} ms")),
         undone,
     );
 }

@@ -188,8 +188,13 @@ impl Stand {
         }
     }
 
-    /// Gives an agent its order.
+    /// Gives an agent its order, with a lease that no case reaches.
     pub(crate) fn hold(&self, joined: &Joined, fault: &Value) -> Held {
+        self.hold_for(joined, fault, Duration::from_secs(60))
+    }
+
+    /// Gives an agent its order with a lease.
+    pub(crate) fn hold_for(&self, joined: &Joined, fault: &Value, lease: Duration) -> Held {
         // A name of its own: the engine removes the one before when it gets round to it.
         let name = self.named(&format!("agent-{}", wall_us()));
         let head = [
@@ -210,7 +215,8 @@ impl Stand {
             .stdout(Stdio::piped())
             .spawn()
             .expect("docker starts");
-        let order = json!({ "run": RUN, "lease_ms": 60_000, "seed": 1, "fault": fault });
+        let order =
+            json!({ "run": RUN, "lease_ms": lease.as_millis() as u64, "seed": 1, "fault": fault });
         let input = child.stdin.as_mut().expect("standard input");
         writeln!(input, "{order}").expect("the order is taken");
         let output = BufReader::new(child.stdout.take().expect("standard output"));
@@ -275,10 +281,23 @@ impl Held {
         self.events.recv_timeout(PATIENCE).ok()
     }
 
+    /// Its container.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Closes its standard input, and returns its last event with its exit code.
     pub(crate) fn let_go(mut self) -> (Option<Event>, Option<i32>) {
         drop(self.child.stdin.take());
+        self.wait()
+    }
+
+    /// Waits until it ends by itself, and returns its last event with its exit code.
+    pub(crate) fn wait(mut self) -> (Option<Event>, Option<i32>) {
+        // Waiting would close its standard input.
+        let input = self.child.stdin.take();
         let code = self.child.wait().expect("docker ends").code();
+        drop(input);
         (self.events.iter().last(), code)
     }
 

@@ -19,8 +19,28 @@ pub(crate) struct Row {
     pub(crate) let_go: String,
     /// After how many milliseconds a killed agent's fault was gone.
     pub(crate) killed: String,
-    /// Whether it is as it should be; nothing where it can't be tried here.
-    pub(crate) held: Option<bool>,
+    /// Whether it is as it should be.
+    pub(crate) verdict: Verdict,
+}
+
+/// What a line comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// As it should be.
+    Held,
+    /// Not as it should be.
+    Broken,
+    /// This kernel does not have the mechanism: nothing is known about it.
+    #[default]
+    NotAvailable,
+    /// The mechanism has no such effect on any kernel, and refused the order.
+    NotOffered,
+}
+
+impl From<bool> for Verdict {
+    fn from(held: bool) -> Self {
+        if held { Self::Held } else { Self::Broken }
+    }
 }
 
 /// All lines.
@@ -33,24 +53,28 @@ const HEADS: [&str; 8] = [
     "asked",
     "measured",
     "tolerance",
-    "let go: digest",
-    "killed: gone after",
+    "let go",
+    "killed",
     "verdict",
 ];
 
 impl Table {
     /// What is not as it should be.
     pub(crate) fn broken(&self) -> usize {
-        self.0.iter().filter(|row| row.held == Some(false)).count()
+        self.0
+            .iter()
+            .filter(|row| row.verdict == Verdict::Broken)
+            .count()
     }
 }
 
 impl Row {
     fn cells(&self) -> [&str; 8] {
-        let verdict = match self.held {
-            Some(true) => "held",
-            Some(false) => "BROKEN",
-            None => "not available here",
+        let verdict = match self.verdict {
+            Verdict::Held => "held",
+            Verdict::Broken => "BROKEN",
+            Verdict::NotAvailable => "not available on this kernel",
+            Verdict::NotOffered => "not offered",
         };
         [
             self.backend,

@@ -1,7 +1,7 @@
 //! Rules of the kernel that need no help, each with a stop date that the living agent moves on.
 //!
 //! The kernel compares a stop date in whole seconds: a rule with the date of this second acts until the second is
-//! over. The agent moves it on just before that, so a killed agent's fault lasts 1.1 s at most.
+//! over. The agent moves it on just before that, so a killed agent's fault lasts 1.08 s at most.
 
 use std::{io, time::Duration};
 
@@ -15,8 +15,8 @@ use crate::{
     lifetime::{Lease, Wake},
 };
 
-/// How long before a second is over the stop date is moved on: three times what that takes on a busy machine.
-const AHEAD: Duration = Duration::from_millis(100);
+/// How long before a second is over the stop date is moved on: several times what that takes.
+const AHEAD: Duration = Duration::from_millis(80);
 
 /// The mechanism for one order.
 pub(super) struct Rules {

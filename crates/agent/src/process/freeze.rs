@@ -120,6 +120,7 @@ impl Backend for Freeze {
                 let gone = ptrace::detach(Pid::from_raw(thread), None);
                 gone.is_err() && state(thread).is_some()
             });
+            thread::yield_now();
         }
         match self.traced.len() {
             0 => Ok(()),
