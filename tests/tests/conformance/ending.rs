@@ -41,6 +41,14 @@ fn partition(stand: &Stand) -> Value {
     json!({ "network": { "effect": { "partition": {} }, "peers": peers } })
 }
 
+/// How it ended, in words.
+fn words(last: Option<&Event>, code: Option<i32>) -> String {
+    let code = code.map_or("by a signal".into(), |code| code.to_string());
+    ended(last).map_or("not healed".into(), |ended| {
+        format!("{ended:?}, exit {code}")
+    })
+}
+
 fn ended(event: Option<&Event>) -> Option<Ended> {
     match event {
         Some(Event::Healed { ended, .. }) => Some(*ended),
@@ -53,11 +61,7 @@ fn deadline(stand: &Stand) -> Finding {
     let held = stand.hold_for(&stand.in_network(), &partition(stand), lease);
     let (last, code) = held.wait();
     let held = ended(last.as_ref()) == Some(Ended::Deadline) && code == Some(0);
-    finding(
-        format!("{:?}, exit {code:?}", ended(last.as_ref())),
-        "Deadline, exit 0",
-        held,
-    )
+    finding(words(last.as_ref(), code), "Deadline, exit 0", held)
 }
 
 fn signal(stand: &Stand) -> Finding {
@@ -65,11 +69,7 @@ fn signal(stand: &Stand) -> Finding {
     docker(&["kill", "--signal", "TERM", held.name()]);
     let (last, code) = Held::wait(held);
     let held = ended(last.as_ref()) == Some(Ended::Signal) && code == Some(0);
-    finding(
-        format!("{:?}, exit {code:?}", ended(last.as_ref())),
-        "Signal, exit 0",
-        held,
-    )
+    finding(words(last.as_ref(), code), "Signal, exit 0", held)
 }
 
 /// Somebody adds a rule while the fault is on: the agent must not call that as it was.
@@ -88,7 +88,7 @@ fn leak(stand: &Stand) -> Finding {
     };
     let held = code == Some(1) && named == "+ filter -A INPUT -s 192.0.2.98/32 -j DROP";
     finding(
-        format!("exit {code:?}: {named}"),
+        format!("exit {}: {named}", code.unwrap_or(-1)),
         "exit 1, the rule by name",
         held,
     )

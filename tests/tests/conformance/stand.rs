@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Stand {
     label: String,
     network: String,
+    /// The target's state before any agent.
+    pub(crate) before: String,
 }
 
 /// How an agent is started.
@@ -43,7 +45,8 @@ impl Stand {
     /// Builds the image and starts the containers.
     pub(crate) fn raise() -> Self {
         build();
-        let stand = Self {
+        let mut stand = Self {
+            before: String::new(),
             label: format!("gameday.conformance={}", std::process::id()),
             network: format!("gameday-conformance-{}", std::process::id()),
         };
@@ -53,7 +56,15 @@ impl Stand {
         }
         let rule = format!("iptables-legacy {FOREIGN}");
         stand.helper("near", "sh", &["-c", &rule]);
+        stand.before = stand.state();
         stand
+    }
+
+    /// The target's rules and chains in all tables, queueing disciplines, addresses and routes, seen without the agent.
+    pub(crate) fn state(&self) -> String {
+        let rules = "iptables-legacy-save | sed -n -e '/^-A/p' -e '/^:.* - /s/ -.*//p'";
+        let rest = "tc qdisc show && ip -o address show && ip -o route show table all";
+        self.helper("near", "sh", &["-c", &format!("{rules} && {rest}")])
     }
 
     /// Starts one more container with an echo.

@@ -50,6 +50,13 @@ pub(crate) struct Finding {
     held: bool,
 }
 
+impl Finding {
+    /// Whether it is within its tolerance.
+    pub(crate) fn holds(&self) -> bool {
+        self.held
+    }
+}
+
 /// A finding.
 pub(crate) fn finding(measured: String, tolerance: impl Into<String>, held: bool) -> Finding {
     Finding {
@@ -59,9 +66,9 @@ pub(crate) fn finding(measured: String, tolerance: impl Into<String>, held: bool
     }
 }
 
-/// How long a killed agent's fault may last. Stop dates of rules are whole seconds, and are moved on 0.1 s early.
+/// How long a killed agent's fault may last. Stop dates of rules are whole seconds, and are moved on 0.08 s early.
 fn longest_ms(backend: &str) -> f64 {
-    if backend == "rules" { 1200.0 } else { 1000.0 }
+    if backend == "rules" { 1100.0 } else { 1000.0 }
 }
 
 /// Runs one case and writes its lines.
@@ -193,14 +200,17 @@ fn killed(stand: &Stand, backend: &str, case: &Case) -> (f64, bool, bool) {
     )
 }
 
-/// Sweeps twice: the first removes what is left, the second finds nothing. The foreign rule stays.
+/// Sweeps twice: the first removes what is left, the second finds nothing, and the target is as it was before any agent,
+/// with its foreign rule.
 fn sweep(stand: &Stand) -> bool {
-    let script = format!(
-        "agent sweep --run {RUN} && echo - && agent sweep --run {RUN} && iptables-legacy-save"
-    );
+    let script = format!("agent sweep --run {RUN} && echo - && agent sweep --run {RUN}");
     let said = stand.helper("near", "sh", &["-c", &script]);
-    let (first, rest) = said.split_once("-\n").unwrap_or_default();
-    !first.trim().is_empty() && !rest.contains("GD-") && rest.contains(FOREIGN)
+    let (first, again) = said.rsplit_once('-').unwrap_or_default();
+    let state = stand.state();
+    !first.trim().is_empty()
+        && again.trim().is_empty()
+        && state == stand.before
+        && state.contains(FOREIGN)
 }
 
 /// Waits for what an agent measures itself.
