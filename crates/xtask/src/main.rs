@@ -22,13 +22,19 @@ enum Command {
         #[arg(long)]
         no_containers: bool,
     },
+    /// Kill the controller, the agent and both, for every fault, at every phase, and see that nothing is left; a quarter
+    /// of an hour
+    CrashMatrix,
 }
 
 fn main() -> anyhow::Result<()> {
     let Command::Test {
         provision,
         no_containers,
-    } = Args::parse().command;
+    } = Args::parse().command
+    else {
+        return steps::crash_matrix();
+    };
     steps::format()?;
     steps::lints()?;
     steps::bans()?;

@@ -64,18 +64,28 @@ pub(crate) fn unit_tests() -> anyhow::Result<()> {
 
 /// Drills on real containers, one at a time: two cores carry one platform, not several.
 pub(crate) fn end_to_end() -> anyhow::Result<()> {
+    suite("end to end", "end_to_end")?;
+    suite("conformance of the agent's faults", "conformance")
+}
+
+/// Kills whoever holds a fault, for every fault, at every phase: a quarter of an hour.
+pub(crate) fn crash_matrix() -> anyhow::Result<()> {
+    suite("crash matrix", "crash_matrix")
+}
+
+fn suite(step: &str, test: &str) -> anyhow::Result<()> {
     let tests = [
         "test",
         "--release",
         "--package",
         "tests",
         "--test",
-        "end_to_end",
+        test,
         "--",
         "--test-threads=1",
         "--nocapture",
     ];
-    cargo("end to end", &tests)
+    cargo(step, &tests)
 }
 
 /// The tool on the path, or one built once under `target/tools`.

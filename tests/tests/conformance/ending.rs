@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent::{Ended, Event};
+use lease::{Ended, Event};
 use serde_json::{Value, json};
 
 use super::{
