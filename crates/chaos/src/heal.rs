@@ -120,7 +120,13 @@ async fn mend<E: Engine>(
     let mut last = "the engine does not answer".to_owned();
     loop {
         match timeout_at(deadline, member.action.step(engine, &member.id)).await {
-            Ok(Ok(Step::Done)) => return Ok(None),
+            Ok(Ok(Step::Done)) if trusted || !member.action.can_be_overtaken() => return Ok(None),
+            Ok(Ok(Step::Done)) => {
+                // What the dead one had asked for may still be done: it is undone once more.
+                trusted = true;
+                sleep(ON_ITS_WAY).await;
+                continue;
+            }
             Ok(Ok(Step::Runs)) if trusted => return Ok(None),
             Ok(Ok(Step::Runs)) => {
                 trusted = true;
@@ -222,6 +228,15 @@ mod tests {
         engine.put("api-1", engine::State::Running);
         assert!(engine.all_well());
         assert_eq!(folder.undo_files(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_was_on_its_way_is_undone_a_second_time() {
+        let (folder, engine) = (Folder::new(), FakeEngine::running(&["postgres-1"]));
+        strike_and_die(&engine, &folder, Fault::ReplicaLag {}, &["postgres-1"]).await;
+        engine.world().calls.clear();
+        heal_left(&engine, &folder.path).await.unwrap();
+        assert_eq!(engine.world().calls, ["exec c-postgres-1"; 2]);
     }
 
     #[tokio::test(start_paused = true)]

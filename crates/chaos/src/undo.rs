@@ -47,6 +47,14 @@ pub(crate) enum Step {
 }
 
 impl UndoAction {
+    /// Whether a fault that was asked for just before its holder died can come after this.
+    pub(crate) fn can_be_overtaken(&self) -> bool {
+        matches!(
+            self,
+            Self::Limit(_) | Self::Connect(_) | Self::Run { .. } | Self::Release { .. }
+        )
+    }
+
     /// Looks at the member and does what is missing.
     ///
     /// # Errors

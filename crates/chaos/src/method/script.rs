@@ -22,6 +22,13 @@ const SESSION: &str = "gameday-fault";
 /// The session ends by itself after this long, in seconds, though nobody takes it back.
 const SESSION_S: u32 = 300;
 
+/// `$0` of a strike, and of everything else.
+const STRIKE: &str = "gameday-strike";
+const SCRIPT: &str = "gameday";
+/// Waits for a strike that is still going on, up to 10 s: a command goes on when whoever asked for it is gone, and what it does
+/// after its undo stays. The brackets keep these words from finding themselves.
+const STRUCK: &str = "for i in {1..100}; do grep -qs 'gameday-[s]trike' /proc/[0-9]*/cmdline || break; sleep 0.1; done";
+
 impl Script {
     /// The scripts of a fault; empty for those that are done otherwise.
     pub(crate) fn of(fault: &Fault) -> Self {
@@ -50,7 +57,7 @@ impl Script {
     ) -> Result<String, ChaosError> {
         match self.look.as_str() {
             "" => Ok(String::new()),
-            look => run(engine, member, look, "").await,
+            look => run(engine, member, &command(look, SCRIPT, "")).await,
         }
     }
 
@@ -60,7 +67,8 @@ impl Script {
         member: &Member,
         said: &str,
     ) -> Result<(), ChaosError> {
-        run(engine, member, &self.strike, said).await.map(drop)
+        let command = command(&self.strike, STRIKE, said);
+        run(engine, member, &command).await.map(drop)
     }
 
     pub(crate) async fn effect<E: Engine>(
@@ -69,7 +77,8 @@ impl Script {
         member: &Member,
         said: &str,
     ) -> Result<String, String> {
-        let ran = engine.exec(&member.id, &command(&self.effect, said)).await;
+        let effect = command(&self.effect, SCRIPT, said);
+        let ran = engine.exec(&member.id, &effect).await;
         match ran {
             Ok(ran) if ran.exit_code == 0 => Ok(ran.output),
             Ok(ran) => Err(format!("not as it should be: {}", ran.output)),
@@ -82,7 +91,7 @@ impl Script {
         match self.undo.as_str() {
             "" => UndoAction::Nothing,
             undo => UndoAction::Run {
-                command: command(undo, said),
+                command: command(&format!("{STRUCK}; {undo}"), SCRIPT, said),
             },
         }
     }
@@ -91,10 +100,9 @@ impl Script {
 async fn run<E: Engine>(
     engine: &E,
     member: &Member,
-    script: &str,
-    said: &str,
+    command: &[String],
 ) -> Result<String, ChaosError> {
-    let ran = engine.exec(&member.id, &command(script, said)).await?;
+    let ran = engine.exec(&member.id, command).await?;
     if ran.exit_code == 0 {
         return Ok(ran.output);
     }
@@ -107,10 +115,9 @@ async fn run<E: Engine>(
     })
 }
 
-fn command(script: &str, said: &str) -> Vec<String> {
-    ["bash", "-c", script, "gameday", said]
-        .map(str::to_owned)
-        .into()
+/// `$0` tells whoever lists processes whose they are.
+fn command(script: &str, name: &str, said: &str) -> Vec<String> {
+    ["bash", "-c", script, name, said].map(str::to_owned).into()
 }
 
 /// Names are looked up by hand, because not every image has the tools for it.
