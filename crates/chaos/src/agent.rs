@@ -6,7 +6,6 @@ use engine::{EngineError, Helper, HelperSpec};
 use lease::{Event, Figures, Order};
 use tokio::{
     sync::mpsc,
-    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -32,8 +31,6 @@ const BLOCK_BYTES: f64 = 65_536.0;
 pub(crate) struct Agent {
     events: mpsc::Receiver<Event>,
     release: CancellationToken,
-    /// Owns the connection; when the agent ends unasked, it sweeps up what the agent left.
-    keeper: JoinHandle<()>,
     how: String,
 }
 
@@ -60,7 +57,8 @@ impl Agent {
         let release = CancellationToken::new();
         let (engine, id) = (engine.clone(), member.id.clone());
         let told = release.clone();
-        let keeper = tokio::spawn(async move {
+        // It owns the connection and outlives this value: it must hear the end, and sweep if need be.
+        tokio::spawn(async move {
             if !keep(helper, &tell, &told).await {
                 sweep(&engine, &undo, &id).await;
             }
@@ -68,7 +66,6 @@ impl Agent {
         let mut agent = Self {
             events,
             release,
-            keeper,
             how: String::new(),
         };
         let deadline = Instant::now() + APPLY;
@@ -149,8 +146,6 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         self.release.cancel();
-        // The keeper goes on: it must hear the end, and sweep if need be.
-        let _ = &self.keeper;
     }
 }
 

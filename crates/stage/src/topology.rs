@@ -203,6 +203,7 @@ networks: {edge: }
         };
         assert_eq!(count("ha", Component::Api), 3);
         assert_eq!(count("single", Component::Api), 1);
-        assert_eq!(count("single", Component::Instrument), 2);
+        // Generator, observer, watchdog.
+        assert_eq!(count("single", Component::Instrument), 3);
     }
 }
