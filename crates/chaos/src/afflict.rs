@@ -228,7 +228,8 @@ impl Affliction {
     ) -> Result<String, String> {
         loop {
             let shown = sufferer.effect(engine, &self.fault).await;
-            if shown.is_ok() || Instant::now() >= deadline {
+            // An agent measures once: asked again, it has nothing more to say.
+            if shown.is_ok() || sufferer.before.is_held() || Instant::now() >= deadline {
                 return shown;
             }
             sleep(LOOK).await;

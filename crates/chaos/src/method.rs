@@ -29,6 +29,13 @@ pub(crate) struct Before {
     pub(crate) undo: UndoAction,
 }
 
+impl Before {
+    /// Whether an agent holds the fault.
+    pub(crate) fn is_held(&self) -> bool {
+        self.plan.is_some()
+    }
+}
+
 /// What undoes a fault, in words.
 pub fn way_back(fault: &Fault) -> &'static str {
     match fault {
