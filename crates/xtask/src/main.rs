@@ -37,7 +37,6 @@ fn main() -> anyhow::Result<()> {
     };
     steps::format()?;
     steps::lints()?;
-    steps::bans()?;
     if no_containers {
         return steps::unit_tests();
     }

@@ -1,9 +1,6 @@
 //! The steps of a check, in the order in which they find mistakes fastest.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, ensure};
 
@@ -24,13 +21,6 @@ pub(crate) fn lints() -> anyhow::Result<()> {
         "warnings",
     ];
     cargo("lints", &lints)
-}
-
-/// Licences, sources, and who may depend on what.
-pub(crate) fn bans() -> anyhow::Result<()> {
-    // It finds `.cargo/deny.toml` by itself, and where its option for that stands differs between versions.
-    let check = ["check", "bans", "licenses", "sources"];
-    run("bans", Command::new(cargo_deny()?).args(check))
 }
 
 /// The machine can run drills; with `provision`, it is made able to.
@@ -57,9 +47,11 @@ pub(crate) fn unit_tests() -> anyhow::Result<()> {
         "--test",
         "architecture",
         "--test",
+        "dependencies",
+        "--test",
         "tidy",
     ];
-    cargo("architecture", &tidy)
+    cargo("architecture, licences and sources", &tidy)
 }
 
 /// Drills on real containers, one at a time: two cores carry one platform, not several.
@@ -86,28 +78,6 @@ fn suite(step: &str, test: &str) -> anyhow::Result<()> {
         "--nocapture",
     ];
     cargo(step, &tests)
-}
-
-/// The tool on the path, or one built once under `target/tools`.
-fn cargo_deny() -> anyhow::Result<PathBuf> {
-    if Command::new("cargo-deny").arg("--version").output().is_ok() {
-        return Ok("cargo-deny".into());
-    }
-    let tools = root().join("target/tools");
-    let built = tools.join("bin/cargo-deny");
-    if !built.exists() {
-        let tools = tools.to_string_lossy().into_owned();
-        let install = [
-            "install",
-            "--locked",
-            "--no-default-features",
-            "--root",
-            &tools,
-            "cargo-deny",
-        ];
-        cargo("cargo-deny, built once", &install)?;
-    }
-    Ok(built)
 }
 
 fn root() -> &'static Path {
