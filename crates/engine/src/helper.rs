@@ -127,7 +127,8 @@ pub trait Helpers {
     /// Starts a helper and attaches to it.
     ///
     /// # Errors
-    /// When the engine does not answer or refuses, for example because the member that it should join does not run.
+    /// When the engine does not answer or refuses, for example because the member that it should join does not run; and
+    /// when that member shares a namespace with the host.
     fn start_helper(
         &self,
         spec: &HelperSpec,
@@ -175,6 +176,7 @@ pub trait Helpers {
 impl Helpers for Docker {
     async fn start_helper(&self, spec: &HelperSpec) -> Result<Helper, EngineError> {
         let refused = |action| EngineError::refused(action, &spec.name);
+        self.refuse_host(spec).await?;
         let options = CreateContainerOptionsBuilder::default()
             .name(&spec.name)
             .build();

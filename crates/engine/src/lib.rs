@@ -14,6 +14,7 @@ mod helper;
 mod inspect;
 mod lifecycle;
 mod member;
+mod namespaces;
 mod sweep;
 mod watch;
 

@@ -6,7 +6,7 @@ mod support;
 
 use std::{pin::pin, time::Duration};
 
-use engine::{EngineError, Inspect, Lifecycle, State, Sweep, Watch};
+use engine::{EngineError, Helpers, Inspect, Lifecycle, State, Sweep, Watch};
 use futures_util::StreamExt;
 use support::Stand;
 use tokio::time::Instant;
@@ -261,6 +261,39 @@ async fn remains_without_a_container_are_found_and_strangers_are_not_touched() {
     let error = docker.remove_project(&stranger.project).await.unwrap_err();
     assert!(matches!(error, EngineError::NotOurs { .. }), "{error}");
     assert_eq!(docker.state(&id).await.unwrap(), State::Running);
+}
+
+#[tokio::test]
+async fn a_helper_never_joins_the_hosts_own_network() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let image = format!("{}:sleeper", stand.project);
+    let shared = [
+        "run",
+        "-d",
+        "--network",
+        "host",
+        "--label",
+        &stand.label(),
+        &image,
+    ];
+    let id = stand.cli(&shared).unwrap();
+    let spec = engine::HelperSpec {
+        name: format!("{}-helper", stand.project),
+        image,
+        command: vec![],
+        project: stand.project.clone(),
+        network_of: Some(id),
+        processes_of: None,
+        volumes_of: None,
+        share_of: None,
+        capabilities: vec![],
+    };
+    let error = stand.docker.start_helper(&spec).await.unwrap_err();
+    assert!(error.to_string().contains("are the host's"), "{error}");
+    let listed = stand.cli(&["ps", "-aq", "--filter", &format!("name={}", spec.name)]);
+    assert_eq!(listed.unwrap(), "");
 }
 
 /// Awaits something that must happen on a busy machine, too.
