@@ -1,5 +1,7 @@
 //! A fault in force.
 
+mod recovery;
+
 use std::{path::PathBuf, time::Duration};
 
 use drill::Fault;
@@ -10,10 +12,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+pub use recovery::Recovery;
+
 use crate::{
     ChaosError, Engine, UndoLedger,
     agent::Agent,
-    heal::{Asker, mend_and_forget},
     ledger::{self, Undo},
     method::{self, Before, Hand},
     resolve::is_instrument,
@@ -169,13 +172,6 @@ impl Sufferer {
         }
     }
 
-    /// Lets its agent go; says what the agent could not take back.
-    async fn release(&self) -> Option<String> {
-        let agent = self.agent.lock().await.take()?;
-        let left = agent.release().await.err()?;
-        Some(format!("{}: {left}", self.member.service))
-    }
-
     fn undo(&self) -> ledger::Sufferer {
         ledger::Sufferer {
             id: self.member.id.clone(),
@@ -233,38 +229,6 @@ impl Affliction {
                 return shown;
             }
             sleep(LOOK).await;
-        }
-    }
-
-    /// Brings every member back to running, confirms it, and removes the undo file.
-    ///
-    /// Looks at each container and does only what is missing. Retries for up to 30 s, and goes on when
-    /// the caller is cancelled. A container that is no longer there counts as healed, with a warning.
-    ///
-    /// # Errors
-    /// When a member is not back within 30 s; the undo file stays for [`crate::heal_left`] then.
-    pub async fn heal<E: Engine>(mut self, engine: &E) -> Result<(), ChaosError> {
-        // From here on the healing task answers for the fault, also when nobody waits for it any more.
-        self.healed = true;
-        let (engine, undo, path) = (engine.clone(), self.undo.clone(), self.path.clone());
-        let sufferers = std::mem::take(&mut self.sufferers);
-        let healing = tokio::spawn(async move {
-            let released = join_all(sufferers.iter().map(Sufferer::release)).await;
-            for left in released.into_iter().flatten() {
-                tracing::warn!(fault = undo.fault, "{left}; sweeping");
-            }
-            let healed = mend_and_forget(&engine, &undo, &path, Asker::Holder).await;
-            match &healed {
-                Ok(notes) => notes
-                    .iter()
-                    .for_each(|note| tracing::warn!(fault = undo.fault, "{note}")),
-                Err(error) => tracing::error!(%error, "fault is still in force"),
-            }
-            healed
-        });
-        match healing.await {
-            Ok(healed) => healed.map(drop),
-            Err(error) => Err(ChaosError::cut_short("healing", &error)),
         }
     }
 }
@@ -328,7 +292,10 @@ mod tests {
             let seen = affliction.prove(&engine).await.unwrap();
             assert!(seen.contains("api-1") && seen.contains("api-2"), "{seen}");
             assert_eq!(folder.undo_files(), 1);
-            affliction.heal(&engine).await.unwrap();
+            affliction
+                .heal(&engine, &Recovery::default())
+                .await
+                .unwrap();
             assert!(engine.all_well(), "{fault}");
             assert_eq!(folder.undo_files(), 0);
             let calls = engine.world().calls.join(", ");
@@ -351,7 +318,10 @@ mod tests {
             let affliction = apply(&engine, &ledger, &fault, &members, HOLD)
                 .await
                 .unwrap();
-            affliction.heal(&engine).await.unwrap();
+            affliction
+                .heal(&engine, &Recovery::default())
+                .await
+                .unwrap();
         }
     }
 
@@ -461,6 +431,9 @@ mod tests {
             "kill not proven: api-1 is running after signal TERM"
         );
         assert!(begin.elapsed() >= SHOW && begin.elapsed() < SHOW * 2);
-        affliction.heal(&engine).await.unwrap();
+        affliction
+            .heal(&engine, &Recovery::default())
+            .await
+            .unwrap();
     }
 }

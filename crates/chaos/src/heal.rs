@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long healing of one fault may take, whatever becomes of whoever asked for it.
-const HEAL: Duration = Duration::from_secs(30);
+pub(crate) const HEAL: Duration = Duration::from_secs(30);
 
 /// The pause after the second failed attempt, the first being repeated at once; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ async fn heal_all<E: Engine>(engine: &E, dir: &Path) -> Result<Vec<String>, Chao
 
 async fn heal_file<E: Engine>(engine: &E, path: &Path) -> Result<String, ChaosError> {
     let undo = Undo::read(path)?;
-    let notes = mend_and_forget(engine, &undo, path, Asker::Stranger).await?;
+    let notes = mend_and_forget(engine, &undo, path).await?;
     let names: Vec<_> = undo
         .members
         .iter()
@@ -78,23 +78,37 @@ async fn heal_file<E: Engine>(engine: &E, path: &Path) -> Result<String, ChaosEr
     Ok(done)
 }
 
-/// Brings every member back, then removes the undo file. Returns what was noticed on the way.
-pub(crate) async fn mend_and_forget<E: Engine>(
+/// Brings every member back for whoever found the undo file, then removes it. Returns what was noticed on the way.
+async fn mend_and_forget<E: Engine>(
     engine: &E,
     undo: &Undo,
     path: &Path,
-    asker: Asker,
 ) -> Result<Vec<String>, ChaosError> {
     let deadline = Instant::now() + HEAL;
     let mending = undo
         .members
         .iter()
-        .map(|member| mend(engine, member, deadline, asker));
+        .map(|member| mend(engine, member, deadline, Asker::Stranger));
+    let outcomes = join_all(mending).await.into_iter();
+    let outcomes = outcomes.map(|outcome| outcome.map(Vec::from_iter));
+    conclude(undo, outcomes.collect(), path).await
+}
+
+/// Removes the undo file once every member is back, and returns what was noticed, by member.
+///
+/// # Errors
+/// Names every member that is not back; the undo file stays.
+pub(crate) async fn conclude(
+    undo: &Undo,
+    outcomes: Vec<Result<Vec<String>, String>>,
+    path: &Path,
+) -> Result<Vec<String>, ChaosError> {
     let (mut notes, mut unhealed) = (Vec::new(), Vec::new());
-    for (member, outcome) in undo.members.iter().zip(join_all(mending).await) {
+    for (member, outcome) in undo.members.iter().zip(outcomes) {
+        let service = &member.service;
         match outcome {
-            Ok(note) => notes.extend(note.map(|note| format!("{} {note}", member.service))),
-            Err(reason) => unhealed.push(format!("{}: {reason}", member.service)),
+            Ok(noted) => notes.extend(noted.iter().map(|note| format!("{service} {note}"))),
+            Err(reason) => unhealed.push(format!("{service}: {reason}")),
         }
     }
     if !unhealed.is_empty() {
@@ -109,7 +123,7 @@ pub(crate) async fn mend_and_forget<E: Engine>(
 }
 
 /// Brings one member back to running; the note says why nothing could be done for it.
-async fn mend<E: Engine>(
+pub(crate) async fn mend<E: Engine>(
     engine: &E,
     member: &Sufferer,
     deadline: Instant,
@@ -327,7 +341,11 @@ mod tests {
         .await
         .unwrap();
         engine.world().failures.insert("start c-api-1".into(), 3);
-        let waiting = tokio::time::timeout(Duration::from_millis(50), affliction.heal(&engine));
+        let recovery = crate::Recovery::default();
+        let waiting = tokio::time::timeout(
+            Duration::from_millis(50),
+            affliction.heal(&engine, &recovery),
+        );
         assert!(
             waiting.await.is_err(),
             "the engine fails for longer than that"

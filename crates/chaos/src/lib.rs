@@ -10,6 +10,7 @@
 mod abilities;
 mod afflict;
 mod agent;
+mod digest;
 mod error;
 mod heal;
 mod ledger;
@@ -22,7 +23,7 @@ pub mod watchdog;
 mod fake;
 
 pub use abilities::abilities;
-pub use afflict::{Affliction, apply};
+pub use afflict::{Affliction, Recovery, apply};
 pub use error::ChaosError;
 pub use heal::heal_left;
 pub use ledger::{AGENTS, UndoLedger};

@@ -12,7 +12,7 @@ mod script;
 use drill::Fault;
 use engine::{Life, Member};
 
-use crate::{ChaosError, Engine, agent::Agent, undo::UndoAction};
+use crate::{ChaosError, Engine, agent::Agent, digest::Digest, undo::UndoAction};
 
 pub(crate) use held::Hand;
 use held::Plan;
@@ -22,6 +22,7 @@ use script::Script;
 #[derive(Debug, Clone)]
 pub(crate) struct Before {
     pub(crate) life: Life,
+    pub(crate) digest: Digest,
     /// What a script read.
     said: String,
     /// Who is to hold it.
@@ -63,6 +64,7 @@ pub(crate) async fn prepare<E: Engine>(
     hand: &Hand,
 ) -> Result<Before, ChaosError> {
     let (mut said, mut plan) = (String::new(), None);
+    let digest = Digest::take(engine, &member.id).await?;
     let undo = match fault {
         Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} => UndoAction::Start,
         Fault::Pause {} => UndoAction::Unpause,
@@ -84,6 +86,7 @@ pub(crate) async fn prepare<E: Engine>(
     };
     Ok(Before {
         life,
+        digest,
         said,
         plan,
         undo,

@@ -55,6 +55,17 @@ impl UndoAction {
         )
     }
 
+    /// The same for an agent that has compared its victim's state with what it was.
+    pub(crate) fn without_sweeping(self) -> Self {
+        match self {
+            Self::Release { helper, .. } => Self::Release {
+                helper,
+                sweep: None,
+            },
+            other => other,
+        }
+    }
+
     /// Looks at the member and does what is missing.
     ///
     /// # Errors

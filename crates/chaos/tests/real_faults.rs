@@ -59,7 +59,10 @@ async fn every_fault_shows_and_heals() {
         let applied = begin.elapsed();
         let seen = affliction.prove(docker).await.unwrap();
         let proven = begin.elapsed();
-        affliction.heal(docker).await.unwrap();
+        affliction
+            .heal(docker, &chaos::Recovery::default())
+            .await
+            .unwrap();
         let healed = begin.elapsed() - proven;
         println!(
             "{fault} of two: applied {applied:.1?}, proven {proven:.1?}, healed in {healed:.1?}: {seen}"
@@ -146,7 +149,10 @@ async fn guarded_and_removed_members_do_no_harm() {
         .await
         .unwrap();
     stand.cli(&["rm", "-f", &members[0].id]).unwrap();
-    affliction.heal(docker).await.unwrap();
+    affliction
+        .heal(docker, &chaos::Recovery::default())
+        .await
+        .unwrap();
     assert!(heal_left(docker, &dir).await.unwrap().is_empty());
 }
 
@@ -168,5 +174,8 @@ async fn a_signal_that_is_ignored_is_not_proven() {
         .unwrap_err()
         .to_string();
     assert_eq!(error, "kill not proven: api-1 is running after signal TERM");
-    affliction.heal(&stand.docker).await.unwrap();
+    affliction
+        .heal(&stand.docker, &chaos::Recovery::default())
+        .await
+        .unwrap();
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::{Candidate, Contract, Fault, Target, Traffic, target::Offer};
+use crate::{Candidate, Contract, Fault, Guard, Target, Traffic, target::Offer};
 
 /// A mistake in a drill file, with the place of it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,6 +47,14 @@ pub struct Episode {
     /// Time between the fault and its healing.
     #[serde(with = "humantime_serde")]
     pub hold: Duration,
+    /// Time between the healing of one member and of the next, in an order drawn by seed: a zone that has its power back
+    /// does not come back at once. Zero heals everybody together.
+    #[serde(
+        with = "humantime_serde",
+        default,
+        skip_serializing_if = "Duration::is_zero"
+    )]
+    pub stagger: Duration,
 }
 
 /// A validated drill.
@@ -70,6 +78,9 @@ pub struct Drill {
     pub episodes: Vec<Episode>,
     /// The promises.
     pub contract: Contract,
+    /// How much may be broken at once, and what ends the run early.
+    #[serde(default, skip_serializing_if = "Guard::is_open")]
+    pub guard: Guard,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +94,7 @@ struct DrillFile {
     traffic: Traffic,
     pace: Pace,
     contract: Spanned<Contract>,
+    guard: Option<Spanned<Guard>>,
     #[serde(default)]
     episode: Vec<Spanned<EpisodeFile>>,
 }
@@ -95,6 +107,8 @@ struct EpisodeFile {
     fault: Spanned<Fault>,
     #[serde(with = "humantime_serde")]
     hold: Duration,
+    #[serde(with = "humantime_serde", default)]
+    stagger: Duration,
 }
 
 /// Like [`parse_for`], for members of whom only the service names are known: there is no zone and no label.
@@ -159,6 +173,13 @@ pub fn parse_for(
             ),
         ));
     }
+    let (guard, guarded_at) = match parsed.guard {
+        Some(guard) => (guard.get_ref().clone(), guard.span().start),
+        None => (Guard::default(), 0),
+    };
+    if let Some(mistake) = guard.mistake() {
+        return Err(fail(guarded_at, format!("guard: {mistake}")));
+    }
     let mut seen = BTreeSet::new();
     let mut episodes = Vec::with_capacity(parsed.episode.len());
     for episode in parsed.episode {
@@ -177,6 +198,9 @@ pub fn parse_for(
         let place = episode.target.span().start;
         let target = episode.target.into_inner().checked(offer);
         let target = target.map_err(|message| fail(place, message))?;
+        if let Some(refused) = guard.too_wide(&target, &candidates) {
+            return Err(fail(place, format!("target {refused}")));
+        }
         let fault = episode.fault.get_ref();
         if let Some(mistake) = fault.mistake().or_else(|| misfit(fault, &target)) {
             return Err(fail(episode.fault.span().start, format!("fault {mistake}")));
@@ -186,6 +210,7 @@ pub fn parse_for(
             target,
             fault: episode.fault.into_inner(),
             hold: episode.hold,
+            stagger: episode.stagger,
         });
     }
     Ok(Drill {
@@ -198,6 +223,7 @@ pub fn parse_for(
         pace: parsed.pace,
         episodes,
         contract: parsed.contract.into_inner(),
+        guard,
     })
 }
 

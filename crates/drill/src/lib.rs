@@ -8,6 +8,7 @@ mod contract;
 mod draw;
 mod fault;
 mod file;
+mod guard;
 mod target;
 mod traffic;
 mod vitals;
@@ -17,6 +18,7 @@ pub use contract::{Class, Contract, LatencyClause, UptimeClause};
 pub use draw::{derive_seed, pick};
 pub use fault::{Fault, Mode, Network, ProcessSignal, Resource, Signal};
 pub use file::{Drill, DrillError, Episode, Pace, parse, parse_for};
+pub use guard::Guard;
 pub use target::{
     Amount, AnyOf, Candidate, Component, Label, OfComponent, Parts, Player, Players, Role, Target,
     Unresolved, When,

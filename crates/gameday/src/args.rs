@@ -126,8 +126,11 @@ pub(crate) struct RunArgs {
     /// Walk the curve this many times faster than the day; users and outages keep their real pace
     #[arg(long)]
     pub(crate) speed: Option<f64>,
-    /// Install missing distribution packages and start the engine first (Debian, Ubuntu)
+    /// Print every episode with its targets, what undoes it, and what guards the run; start nothing
     #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Install missing distribution packages and start the engine first (Debian, Ubuntu)
+    #[arg(long, conflicts_with = "dry_run")]
     pub(crate) provision: bool,
 }
 

@@ -131,12 +131,13 @@ impl State {
 
 fn load_line(load: &LoadNow) -> String {
     format!(
-        "[{:>4}/{} s] {:>5} users {:>4} req/s  {} of {} bad",
+        "[{:>4}/{} s] {:>5} users {:>4} req/s  {} of {} bad, {:.0} % of the budget burned",
         load.elapsed.as_secs(),
         load.total.as_secs(),
         load.users,
         load.requests_per_second,
         load.bad,
         load.arrivals,
+        load.burned_percent,
     )
 }

@@ -86,6 +86,8 @@ fn recorded(story: &Story, tally: &Tally, recording: &Recording) -> Option<Findi
     let text = match (&recording.spoilt, story.load_started, story.load_ended) {
         (Some(spoilt), ..) => spoilt.clone(),
         (_, None, _) => "the load did not start".into(),
+        // The guard ended the load, which is a finding of its own.
+        (_, _, None) if story.stopped.is_some() => return None,
         (_, _, None) => format!("{read} arrivals, but the load did not end by itself"),
         (_, _, Some((_, told))) if told != read => {
             format!("{read} arrivals in the recording, {told} by the timeline")
@@ -99,16 +101,15 @@ fn recorded(story: &Story, tally: &Tally, recording: &Recording) -> Option<Findi
 }
 
 fn run_to_its_end(story: &Story) -> Option<Finding> {
-    if story.finished && story.interrupted.is_none() {
-        return None;
-    }
-    let text = match story.interrupted {
-        Some(_) => "interrupted and healed",
-        None => "the timeline has no last entry",
+    let (at, text) = match (&story.stopped, story.interrupted, story.finished) {
+        (Some((at, reason)), ..) => (Some(*at), format!("ended by the drill's guard: {reason}")),
+        (None, Some(at), _) => (Some(at), "interrupted and healed".to_owned()),
+        (None, None, false) => (None, "the timeline has no last entry".to_owned()),
+        (None, None, true) => return None,
     };
     let why = "The drill was not run to its end.";
-    let mut finding = doubt("run cut short", text.into(), 0.0, why);
-    finding.evidence.offsets.extend(story.interrupted);
+    let mut finding = doubt("run cut short", text, 0.0, why);
+    finding.evidence.offsets.extend(at);
     Some(finding)
 }
 

@@ -19,6 +19,7 @@ mod figures;
 mod judgement;
 mod latency;
 mod ledger;
+mod live;
 mod load;
 mod members;
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub use figures::{
 pub use judgement::{
     Bill, BillFigure, Clause, Evidence, Finding, Judgement, Measure, Unit, Verdict,
 };
+pub use live::LiveBudget;
 pub use members::MemberFigures;
 pub use noise::Difference;
 pub use outage::Outage;

@@ -98,7 +98,7 @@ struct Doubt {
     title: &'static str,
 }
 
-const DOUBTS: [Doubt; 18] = [
+const DOUBTS: [Doubt; 19] = [
     Doubt {
         what: "the generator did not close the recording",
         change: |mut run| {
@@ -149,6 +149,15 @@ const DOUBTS: [Doubt; 18] = [
     Doubt {
         what: "the run was interrupted and healed",
         change: |run| with(run, 50.0, Event::Interrupted),
+        title: "run cut short",
+    },
+    Doubt {
+        what: "the drill's guard ended the run",
+        change: |run| {
+            let reason = "100 % of the budget burned".to_owned();
+            let run = run.without(|event| matches!(event, Event::LoadEnded { .. }));
+            with(run, 50.0, Event::Stopped { reason })
+        },
         title: "run cut short",
     },
     Doubt {

@@ -33,6 +33,8 @@ pub(crate) struct Story<'a> {
     pub(crate) pages: Option<&'a [Paged]>,
     pub(crate) pages_failed: Option<(Offset, String)>,
     pub(crate) interrupted: Option<Offset>,
+    /// When the drill's guard ended the run, and why.
+    pub(crate) stopped: Option<(Offset, String)>,
     pub(crate) finished: bool,
     /// Latest offset of any entry.
     pub(crate) last: Offset,
@@ -130,6 +132,7 @@ impl<'a> Story<'a> {
             pages: None,
             pages_failed: None,
             interrupted: None,
+            stopped: None,
             finished: false,
             last: Offset(0),
             counters: Counters::default(),
@@ -156,6 +159,7 @@ impl<'a> Story<'a> {
             Event::LoadEnded { arrivals } => self.load_ended = Some((at, *arrivals)),
             Event::ObserverLost { reason } => self.observer_lost.push((at, reason.clone())),
             Event::Interrupted => self.interrupted = Some(at),
+            Event::Stopped { reason } => self.stopped = Some((at, reason.clone())),
             Event::Finished => self.finished = true,
             Event::Member(health) => {
                 self.primaries.see(at, health);

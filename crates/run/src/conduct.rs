@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     LoadNow, Platform, Progress, RunError, RunFolder, Say,
     episodes::Cast,
+    guard::{LossCheck, Stop, watch_budget},
     heal, judge_folder, ledger,
     load::Load,
-    lookout::{look, record_engine},
+    lookout::{Lookout, look, record_engine},
     pages, raise,
     recorder::Recorder,
 };
@@ -98,6 +99,7 @@ async fn staged(
     say: Say<'_>,
     interrupted: &CancellationToken,
 ) -> Result<(), RunError> {
+    let stop = Stop::under(interrupted);
     let topology = &order.drill.topology;
     let platform = raise(docker, order.root, folder, topology, say, interrupted).await?;
     let (clock, zero_unix_ns) = Clock::start();
@@ -120,6 +122,7 @@ async fn staged(
         platform: &platform,
         zero_unix_ns,
         say,
+        stop: &stop,
         interrupted,
     };
     let outcome = stage.drill(order.drill, &recorder).await;
@@ -127,6 +130,10 @@ async fn staged(
     if interrupted.is_cancelled() {
         recorder.record(Event::Interrupted).await;
     } else if outcome.is_ok() {
+        if let Some(reason) = stop.reason() {
+            let reason = reason.to_owned();
+            recorder.record(Event::Stopped { reason }).await;
+        }
         recorder.record(Event::Finished).await;
     }
     recorder.close();
@@ -198,6 +205,7 @@ struct Stage<'a> {
     platform: &'a Platform,
     zero_unix_ns: u64,
     say: Say<'a>,
+    stop: &'a Stop,
     interrupted: &'a CancellationToken,
 }
 
@@ -223,47 +231,70 @@ impl Stage<'_> {
             ledger: &undo,
             recorder,
             lookout: lookout.clone(),
-            interrupted: self.interrupted,
+            stop: self.stop,
+            losses: LossCheck {
+                platform,
+                folder: self.folder,
+            },
             load_ended: &ended,
             say: self.say,
         };
         let playing = async {
             cast.play(drill).await?;
-            if !self.interrupted.is_cancelled() {
+            if !self.stop.is_due() {
                 let line = "episodes done; the curve is walked to its end";
                 (self.say)(Progress::Line(line.into()));
             }
             tokio::select! {
                 () = ended.cancelled() => {}
-                () = self.interrupted.cancelled() => {}
+                () = self.stop.due() => {}
             }
             Ok(())
         };
         let played = tokio::select! {
             played = playing => played,
-            never = self.tell(now) => match never {},
+            never = self.tell(now.clone()) => match never {},
+            never = watch_budget(&drill.guard, now, self.stop) => match never {},
         };
-        match played {
-            Ok(()) if !self.interrupted.is_cancelled() => {
-                load.finish().await?;
-                (self.say)(Progress::Line(
-                    "reading what is stored, once all is well".into(),
-                ));
-                let taking = async {
-                    let stored = self.folder.stored();
-                    ledger::take(platform, lookout, &drill.pace, stored, recorder).await?;
-                    pages::take(platform, recorder).await;
-                    Ok(())
-                };
-                tokio::select! {
-                    taken = taking => taken,
-                    () = self.interrupted.cancelled() => Ok(()),
-                }
-            }
-            other => {
+        match (played, self.stop.reason()) {
+            (Ok(()), None) if self.stop.is_due() => {
                 load.abort();
-                other
+                Ok(())
             }
+            (Ok(()), reason) => {
+                if let Some(reason) = reason {
+                    (self.say)(Progress::Line(format!("ended by its guard: {reason}")));
+                    load.cut_short().await?;
+                } else {
+                    load.finish().await?;
+                }
+                self.take_stock(drill, lookout, recorder).await
+            }
+            (Err(error), _) => {
+                load.abort();
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads what is stored and what the third party was told, once all is well.
+    async fn take_stock(
+        &self,
+        drill: &Drill,
+        lookout: Lookout,
+        recorder: &Recorder,
+    ) -> Result<(), RunError> {
+        let line = "reading what is stored, once all is well";
+        (self.say)(Progress::Line(line.into()));
+        let taking = async {
+            let stored = self.folder.stored();
+            ledger::take(self.platform, lookout, &drill.pace, stored, recorder).await?;
+            pages::take(self.platform, recorder).await;
+            Ok(())
+        };
+        tokio::select! {
+            taken = taking => taken,
+            () = self.interrupted.cancelled() => Ok(()),
         }
     }
 
@@ -289,6 +320,14 @@ impl Stage<'_> {
             cdn: cdn.iter().map(|address| format!("{address}:80")).collect(),
         };
         let file = self.folder.arrivals();
-        Load::start(self.platform.loadgen, plan, file, recorder.clone()).await
+        let contract = &drill.contract;
+        Load::start(
+            self.platform.loadgen,
+            plan,
+            contract,
+            file,
+            recorder.clone(),
+        )
+        .await
     }
 }

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use chaos::{Affliction, UndoLedger};
+use chaos::{Affliction, Recovery, UndoLedger};
 use clock::Clock;
-use drill::{Drill, Episode, Parts, Players, derive_seed};
+use drill::{Component, Drill, Episode, Parts, Players, derive_seed};
 use engine::{Docker, Member};
 use timeline::{Event, Offset};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Progress, RunError, Say,
+    guard::{LossCheck, Stop},
     lookout::{Lookout, Seen, full_health},
     recorder::Recorder,
 };
@@ -22,8 +23,9 @@ pub(crate) struct Cast<'a> {
     pub(crate) ledger: &'a UndoLedger,
     pub(crate) recorder: &'a Recorder,
     pub(crate) lookout: Lookout,
-    /// Cancelled when the run is interrupted.
-    pub(crate) interrupted: &'a CancellationToken,
+    /// The end before the end: by an interruption, or by the drill's guard.
+    pub(crate) stop: &'a Stop,
+    pub(crate) losses: LossCheck<'a>,
     /// Cancelled when the load has ended: nothing can be learned from a fault without load.
     pub(crate) load_ended: &'a CancellationToken,
     pub(crate) say: Say<'a>,
@@ -33,14 +35,14 @@ pub(crate) struct Cast<'a> {
 struct Failed(String);
 
 impl Cast<'_> {
-    /// Plays every episode of the drill. Each fault is healed before the next, also when interrupted.
+    /// Plays every episode of the drill. Each fault is healed before the next, also when the run ends early.
     ///
     /// # Errors
     /// When a fault can't be undone.
     pub(crate) async fn play(&mut self, drill: &Drill) -> Result<(), RunError> {
         let at_start = self.warm_up(drill).await;
         for (number, episode) in drill.episodes.iter().enumerate() {
-            if self.interrupted.is_cancelled() {
+            if self.stop.is_due() {
                 return Ok(());
             }
             (self.say)(Progress::Line(format!(
@@ -52,7 +54,7 @@ impl Cast<'_> {
                 episode.target
             )));
             let played = self.episode(drill, number, episode, &at_start).await?;
-            if self.interrupted.is_cancelled() {
+            if self.stop.is_due() {
                 return Ok(());
             }
             if let Err(Failed(reason)) = played {
@@ -63,6 +65,19 @@ impl Cast<'_> {
                 };
                 self.recorder.record(event).await;
             }
+            if drill.guard.stop_at_loss {
+                self.look_for_losses().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the run when an acknowledged reading is gone.
+    async fn look_for_losses(&self) -> Result<(), RunError> {
+        let lost = self.losses.lost(&self.lookout).await?;
+        if lost > 0 {
+            self.stop
+                .because(format!("{lost} acknowledged readings are not stored"));
         }
         Ok(())
     }
@@ -123,12 +138,18 @@ impl Cast<'_> {
         self.recorder
             .record(Event::HealRequested { episode: number })
             .await;
-        affliction.heal(self.docker).await?;
+        let recovery = Recovery {
+            stagger: episode.stagger,
+            seed: derive_seed(drill.seed, number as u64),
+            hurry: self.stop.token(),
+        };
+        let left = affliction.heal(self.docker, &recovery).await?;
         self.recorder
             .record(Event::Healed { episode: number })
             .await;
+        let proof = proof.and(self.as_before(number, &left).await);
         (self.say)(Progress::Line("  healed, waiting for full health".into()));
-        if self.interrupted.is_cancelled() {
+        if self.stop.is_due() {
             return Ok(Ok(()));
         }
         let healed = self.recorder.clock().now();
@@ -154,6 +175,12 @@ impl Cast<'_> {
         let seed = derive_seed(drill.seed, number as u64);
         let members = chaos::resolve(&episode.target, seed, self.members, &parts)
             .map_err(|unresolved| Failed(unresolved.to_string()))?;
+        let components = members
+            .iter()
+            .filter_map(|m| Component::from_name(&m.component));
+        if let Some(refused) = drill.guard.exceeded(components) {
+            return Err(Failed(refused));
+        }
         let names: Vec<_> = members.iter().map(|m| m.service.clone()).collect();
         let plays = |by: &Vec<String>| by.iter().any(|name| names.contains(name));
         let event = Event::FaultRequested {
@@ -209,6 +236,20 @@ impl Cast<'_> {
         }
     }
 
+    /// A member that is not as it was before its fault makes the fault one without proof: what came after may be its doing.
+    async fn as_before(&self, number: usize, left: &[String]) -> Result<(), Failed> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let reason = format!("healed, but not as before: {}", left.join("; "));
+        let event = Event::FaultFailed {
+            episode: number,
+            reason: reason.clone(),
+        };
+        self.recorder.record(event).await;
+        Err(Failed(reason))
+    }
+
     /// Records the end at the moment at which full health came back, not at the end of the settle time.
     async fn ended(&self, number: usize, healed: Offset, settle: Duration) {
         let now = self.recorder.clock().now();
@@ -222,13 +263,13 @@ impl Cast<'_> {
     }
 
     async fn until_healthy(&mut self, settle: Duration, within: Duration) -> Result<(), Failed> {
-        let interrupted = self.interrupted.clone();
+        let stop = self.stop.clone();
         tokio::select! {
             health = full_health(&mut self.lookout, settle, within) => match health {
                 Ok(()) => Ok(()),
                 Err(unhealthy) => Err(Failed(format!("no full health within {} s: {unhealthy}", within.as_secs()))),
             },
-            () = interrupted.cancelled() => Err(Failed("interrupted".into())),
+            () = stop.due() => Err(Failed("the run was ended".into())),
         }
     }
 
@@ -238,7 +279,7 @@ impl Cast<'_> {
         let until = Offset::from(clock.now().as_duration() + duration);
         tokio::select! {
             () = clock.until(until) => {}
-            () = self.interrupted.cancelled() => {}
+            () = self.stop.due() => {}
         }
     }
 }

@@ -162,6 +162,11 @@ impl RunFolder {
         self.path.join("stored.bin")
     }
 
+    /// The stored readings of a look while the load goes on.
+    pub(crate) fn stored_so_far(&self) -> PathBuf {
+        self.path.join("stored-so-far.bin")
+    }
+
     /// The report for a browser.
     pub fn page(&self) -> PathBuf {
         self.path.join("report.html")

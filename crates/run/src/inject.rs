@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos::UndoLedger;
+use chaos::{Recovery, UndoLedger};
 use drill::{Fault, Parts, Target};
 use engine::{Docker, Inspect};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ pub struct Injection {
     pub seed: u64,
 }
 
-/// Holds a fault for its time, or until interrupted, and heals it. Returns whether the fault was proven.
+/// Holds a fault for its time, or until interrupted, and heals it. Returns whether the fault was proven, and everything is as before.
 ///
 /// # Errors
 /// When another process holds the run, the target means nobody, the engine refuses, or the fault can't be healed. What was
@@ -73,7 +73,14 @@ pub async fn inject(
         () = tokio::time::sleep(hold) => {}
         () = interrupted.cancelled() => {}
     }
-    affliction.heal(docker).await?;
-    line("  healed".into());
-    Ok(proof.is_ok())
+    let recovery = Recovery {
+        seed: injection.seed,
+        ..Recovery::default()
+    };
+    let left = affliction.heal(docker, &recovery).await?;
+    match left.as_slice() {
+        [] => line("  healed, and all as before".into()),
+        left => line(format!("  healed, but not as before: {}", left.join("; "))),
+    }
+    Ok(proof.is_ok() && left.is_empty())
 }

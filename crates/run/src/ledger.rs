@@ -44,6 +44,21 @@ pub(crate) async fn take(
     Ok(())
 }
 
+/// Reads what is stored now, while the load goes on, into a file; or says why it could not be read.
+///
+/// # Errors
+/// When the file can't be written.
+pub(crate) async fn snapshot(
+    platform: &Platform,
+    lookout: &Lookout,
+    path: &PathBuf,
+) -> Result<Result<u64, String>, RunError> {
+    match request(platform, lookout) {
+        Ok(request) => fetch(platform.observer, &request, path).await,
+        Err(reason) => Ok(Err(reason)),
+    }
+}
+
 /// Whom to ask: the only member that says it is the primary.
 fn request(platform: &Platform, lookout: &Lookout) -> Result<LedgerRequest, String> {
     let roles = lookout.borrow().board.roles();

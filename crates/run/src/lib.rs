@@ -9,6 +9,7 @@ mod episodes;
 mod error;
 mod excerpts;
 mod folder;
+mod guard;
 mod heal;
 mod inject;
 mod ledger;

@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
+use drill::Contract;
 use futures_util::StreamExt;
-use timeline::{Arrivals, Event, HEADER, LoadPlan, Outcome, RECORD_BYTES};
+use judge::LiveBudget;
+use timeline::{Arrivals, Event, HEADER, LoadPlan, Offset, Outcome, RECORD_BYTES};
 use tokio::{
     fs::File,
     io::{AsyncWriteExt, BufWriter},
@@ -21,6 +23,7 @@ pub(crate) struct Load {
     pub(crate) now: watch::Receiver<LoadNow>,
     /// Cancelled when the load has ended, in whatever way.
     pub(crate) ended: CancellationToken,
+    stop: CancellationToken,
     task: JoinHandle<Result<(), RunError>>,
 }
 
@@ -29,43 +32,66 @@ impl Load {
     pub(crate) async fn start(
         generator: SocketAddr,
         plan: LoadPlan,
+        contract: &Contract,
         path: PathBuf,
         recorder: Recorder,
     ) -> Result<Self, RunError> {
         let stream = loadgen::drive(generator, &plan).await.map_err(failed)?;
         recorder
-            .record_at(timeline::Offset(plan.begin_ns), Event::LoadStarted)
+            .record_at(Offset(plan.begin_ns), Event::LoadStarted)
             .await;
         let file = File::create(&path).await.map_err(RunError::file(&path))?;
         let (tell, now) = watch::channel(LoadNow::default());
         let ended = CancellationToken::new();
         let guard = ended.clone().drop_guard();
+        let stop = CancellationToken::new();
+        let mut tally = Tally::new(Arc::new(plan), contract);
+        let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let _guard = guard;
             let mut file = BufWriter::new(file);
             let mut stream = pin!(stream);
-            let mut tally = Tally::new(Arc::new(plan));
-            while let Some(bytes) = stream.next().await {
+            let by_itself = loop {
+                let bytes = tokio::select! {
+                    bytes = stream.next() => bytes,
+                    () = stopped.cancelled() => break false,
+                };
+                let Some(bytes) = bytes else { break true };
                 let bytes = bytes.map_err(failed)?;
                 file.write_all(&bytes)
                     .await
                     .map_err(RunError::file(&path))?;
-                tally.take(&bytes);
-                tell.send_if_modified(|now| {
-                    tally.refresh(now, recorder.clock().now().as_duration())
-                });
-            }
+                let clock = recorder.clock().now();
+                tally.take(&bytes, clock);
+                // Flushed as often as it is looked at: a run may be judged while it goes on.
+                if tell.send_if_modified(|now| tally.refresh(now, clock.as_duration())) {
+                    file.flush().await.map_err(RunError::file(&path))?;
+                }
+            };
             file.flush().await.map_err(RunError::file(&path))?;
             let arrivals = tally.arrivals;
-            recorder.record(Event::LoadEnded { arrivals }).await;
+            if by_itself {
+                recorder.record(Event::LoadEnded { arrivals }).await;
+            }
             Ok(())
         });
-        Ok(Self { now, ended, task })
+        Ok(Self {
+            now,
+            ended,
+            stop,
+            task,
+        })
     }
 
     /// Waits for the end of the load.
     pub(crate) async fn finish(self) -> Result<(), RunError> {
         self.task.await.unwrap_or_else(|error| Err(failed(error)))
+    }
+
+    /// Ends the load before its end; what was recorded stays, as a recording without an end.
+    pub(crate) async fn cut_short(self) -> Result<(), RunError> {
+        self.stop.cancel();
+        self.finish().await
     }
 
     /// Ends the load now; what was recorded stays, as an incomplete recording.
@@ -89,10 +115,11 @@ struct Tally {
     arrivals: u64,
     bad: u64,
     second: (u64, u64),
+    budget: LiveBudget,
 }
 
 impl Tally {
-    fn new(plan: Arc<LoadPlan>) -> Self {
+    fn new(plan: Arc<LoadPlan>, contract: &Contract) -> Self {
         Self {
             plan,
             partial: Vec::new(),
@@ -100,10 +127,11 @@ impl Tally {
             arrivals: 0,
             bad: 0,
             second: (0, 0),
+            budget: LiveBudget::new(contract),
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, bytes: &[u8], now: Offset) {
         self.partial.extend_from_slice(bytes);
         if !self.header_read {
             if self.partial.len() < HEADER.len() {
@@ -123,6 +151,7 @@ impl Tally {
         {
             self.arrivals += 1;
             self.bad += u64::from(arrival.outcome != Outcome::Ok);
+            self.budget.see(&arrival, now);
         }
     }
 
@@ -143,6 +172,7 @@ impl Tally {
                 .unwrap_or(u32::MAX),
             bad: self.bad,
             arrivals: self.arrivals,
+            burned_percent: self.budget.burned_percent(),
         };
         self.second = (clock.as_secs(), self.arrivals);
         true
@@ -152,7 +182,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use timeline::{Arrival, Offset};
+    use timeline::Arrival;
 
     fn plan() -> LoadPlan {
         let traffic = "baseline_users = 5\npeak_users = 9\nspan = '48h'\nspeed = 288.0";
@@ -182,14 +212,18 @@ mod tests {
         let mut bytes = HEADER.to_vec();
         (0..3).for_each(|_| bytes.extend(arrival.encode()));
         bytes.extend(Arrival::footer(3));
-        let mut tally = Tally::new(Arc::new(plan()));
+        let contract = "availability_percent = 99.99\nmonthly_usd = 600.0\nclasses = ['ingest']";
+        let contract = toml::from_str(contract).unwrap();
+        let mut tally = Tally::new(Arc::new(plan()), &contract);
         for chunk in bytes.chunks(7) {
-            tally.take(chunk);
+            tally.take(chunk, Offset(2));
         }
         assert_eq!((tally.arrivals, tally.bad), (3, 3));
         let mut now = LoadNow::default();
         assert!(tally.refresh(&mut now, Duration::from_secs(1)));
         assert!(!tally.refresh(&mut now, Duration::from_millis(1500)));
         assert_eq!((now.requests_per_second, now.users), (3, 5));
+        // All of one second, of 17.28.
+        assert!((now.burned_percent - 100.0 / 17.28).abs() < 0.01);
     }
 }

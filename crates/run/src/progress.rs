@@ -20,6 +20,8 @@ pub struct LoadNow {
     pub bad: u64,
     /// All so far.
     pub arrivals: u64,
+    /// Share of the outage budget that the worst promised class has burned so far, in percent.
+    pub burned_percent: f64,
 }
 
 /// One piece of progress.

@@ -227,6 +227,11 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The drill's guard ended the run before its end; everything was healed.
+    Stopped {
+        /// Which of its limits was reached.
+        reason: String,
+    },
     /// The run was interrupted and healed.
     Interrupted,
     /// Last entry of a run that came to its end.

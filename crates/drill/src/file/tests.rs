@@ -237,3 +237,36 @@ fn bad_numbers_are_refused_with_their_place() {
         "x.toml:31: a second episode is named \"server\"",
     );
 }
+
+#[test]
+fn an_episode_beyond_the_blast_radius_is_refused_at_its_line() {
+    let all = "target.all = { component = \"api\" }";
+    let wide = GOOD.replacen("target.any = { component = \"api\" }", all, 1);
+    let guarded = wide.replacen(
+        "[contract]",
+        "[guard]\nblast_radius = { api = 1 }\n\n[contract]",
+        1,
+    );
+    let error = parse("x.toml", &guarded, members).unwrap_err().to_string();
+    assert!(
+        error.starts_with("x.toml:29: target hits 2 of api at once"),
+        "{error}"
+    );
+    assert!(parse("x.toml", &wide, members).unwrap().guard.is_open());
+    let loose = guarded.replacen("api = 1", "api = 2", 1);
+    assert!(!parse("x.toml", &loose, members).unwrap().guard.is_open());
+}
+
+#[test]
+fn a_guard_that_guards_nothing_is_refused_at_its_line() {
+    check(
+        "[contract]",
+        "[guard]\nstop_at_budget_percent = -1.0\n\n[contract]",
+        "guard: stop_at_budget_percent -1 is not above 0",
+    );
+    check(
+        "[contract]",
+        "[guard]\nblast = 1\n\n[contract]",
+        "unknown field `blast`",
+    );
+}

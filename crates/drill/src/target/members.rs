@@ -1,5 +1,7 @@
 //! From a target to the members that it means.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use super::{
@@ -119,6 +121,21 @@ impl Target {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// The most members of each component that the target may hit at once, whoever is drawn.
+    pub(crate) fn reach(&self, candidates: &[Candidate]) -> BTreeMap<Component, usize> {
+        let among = self.among(candidates);
+        let wanted = self.wanted(among.len());
+        let mut reach = BTreeMap::new();
+        let hit = |candidate: &&Candidate| among.contains(&candidate.name);
+        for candidate in platform(candidates).into_iter().filter(hit) {
+            *reach.entry(candidate.component).or_insert(0) += 1;
+        }
+        reach
+            .values_mut()
+            .for_each(|count| *count = wanted.min(*count));
+        reach
     }
 
     /// How many the target asks for, of so many that there are. A target that means everyone asks for at

@@ -42,6 +42,23 @@ pub(crate) fn explain(place: &Place, name: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Held)
 }
 
+/// What a run of the drill would do: to whom, for how long, and what takes it back.
+pub(crate) fn plan(place: &Place, drill: &Drill) -> anyhow::Result<Exit> {
+    println!("{} would be run: {}", drill.name, outline(drill));
+    println!("guard: {}\n", drill.guard);
+    let candidates = candidates(place, drill)?;
+    for episode in &drill.episodes {
+        print!("{}", line(episode, &candidates));
+        println!("    undone by: {}", chaos::way_back(&episode.fault));
+        if !episode.stagger.is_zero() {
+            let stagger_s = episode.stagger.as_secs_f64();
+            println!("    healed one after another, {stagger_s} s apart");
+        }
+    }
+    println!("\nnothing was started");
+    Ok(Exit::Held)
+}
+
 /// The members of the drill's topology, for targets in words.
 fn candidates(place: &Place, drill: &Drill) -> anyhow::Result<Vec<Candidate>> {
     let topology = Topology::load(&place.compose(), &drill.topology)?;
@@ -50,14 +67,16 @@ fn candidates(place: &Place, drill: &Drill) -> anyhow::Result<Vec<Candidate>> {
 
 /// One line for each episode: what is done for how long, and to whom.
 fn episodes(drill: &Drill, candidates: &[Candidate]) -> String {
-    let line = |episode: &Episode| {
-        let Episode {
-            name, fault, hold, ..
-        } = episode;
-        let (hold, target) = (hold.as_secs(), episode.target.words(candidates));
-        format!("  {name:18} {fault} for {hold} s: {target}\n")
-    };
-    drill.episodes.iter().map(line).collect()
+    let episodes = drill.episodes.iter();
+    episodes.map(|episode| line(episode, candidates)).collect()
+}
+
+fn line(episode: &Episode, candidates: &[Candidate]) -> String {
+    let Episode {
+        name, fault, hold, ..
+    } = episode;
+    let (hold, target) = (hold.as_secs(), episode.target.words(candidates));
+    format!("  {name:18} {fault} for {hold} s: {target}\n")
 }
 
 fn outline(drill: &Drill) -> String {

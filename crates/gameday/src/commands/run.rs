@@ -21,6 +21,9 @@ pub(crate) async fn run(
         let traffic = drill.traffic.at_speed(speed);
         drill.traffic = traffic.map_err(|error| Usage(format!("--speed: {error}")))?;
     }
+    if args.dry_run {
+        return super::drills::plan(place, &drill);
+    }
     let screen = Screen::default();
     let say = |progress| screen.say(progress);
     super::doctor::prepare(place, args.provision, &say).await?;

@@ -175,3 +175,27 @@ proptest! {
         prop_assert_eq!(target.members(seed, &there, &Parts::default()).unwrap(), drawn);
     }
 }
+
+#[test]
+fn the_reach_is_the_most_that_any_draw_hits_of_a_component() {
+    let there = crate::target::candidate::sample();
+    let reach = |target: Target| target.reach(&there).into_iter().collect::<Vec<_>>();
+    let two = any(Component::Api, Amount::Count(2));
+    assert_eq!(reach(two), [(Component::Api, 2)]);
+    let component = Component::Etcd;
+    let minority = Target::Minority(OfComponent { component });
+    assert_eq!(reach(minority), [(Component::Etcd, 1)]);
+    assert_eq!(
+        reach(Target::Role(Role::RedisMaster.into())),
+        [(Component::Redis, 1)]
+    );
+    assert_eq!(
+        reach(Target::Zone("b".into())),
+        [
+            (Component::Api, 1),
+            (Component::Postgres, 1),
+            (Component::Etcd, 1),
+            (Component::Redis, 1)
+        ]
+    );
+}
