@@ -1,6 +1,8 @@
 //! No fault outlives its holder: whoever is killed, and whenever, within ten seconds nothing of it is left, though
 //! nobody types a command.
 //!
+//! Beside it stands a container of somebody else's project, which has to be the same before and after.
+//!
 //! `GAMEDAY_CRASH_MATRIX=hold` kills only while the fault holds; with a fault's name, only that fault is done.
 
 #![expect(
@@ -12,7 +14,7 @@ mod crash;
 
 use std::time::Instant;
 
-use crash::{Cell, Phase, Stand, Victim, faults};
+use crash::{Bystander, Cell, Phase, Stand, Victim, faults, refusals};
 
 #[test]
 fn nothing_outlives_its_holder() {
@@ -21,6 +23,7 @@ fn nothing_outlives_its_holder() {
     let named = |fault: &crash::Subject| !all || part.is_empty() || fault.name == part;
     let phases: &[Phase] = if all { &Phase::ALL } else { &[Phase::Hold] };
     let stand = Stand::raise();
+    let bystander = Bystander::start();
     println!(
         "{:16} {:11} {}",
         "fault",
@@ -49,6 +52,16 @@ fn nothing_outlives_its_holder() {
             println!();
         }
     }
+    stand.heal_everything();
+    match bystander.changed() {
+        None => println!("a container of another project beside it: as before"),
+        Some(change) => left.push(format!("a container of another project: {change}")),
+    }
     drop(stand);
     assert!(left.is_empty(), "{}", left.join("\n"));
+}
+
+#[test]
+fn what_shows_nothing_never_passes() {
+    refusals::check(&Stand::raise());
 }

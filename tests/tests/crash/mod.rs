@@ -1,12 +1,16 @@
 //! The pieces of the crash matrix.
 
+mod bystander;
 mod faults;
+pub(crate) mod refusals;
 mod stand;
 
 use std::{fmt, time::Duration};
 
+pub(crate) use bystander::Bystander;
 pub(crate) use faults::{Subject, faults};
 pub(crate) use stand::Stand;
+use stand::docker;
 
 /// Who is killed with SIGKILL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

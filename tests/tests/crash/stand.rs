@@ -139,6 +139,11 @@ impl Stand {
         !agents.is_empty()
     }
 
+    /// Ends the run as `heal` does for one whose process is gone.
+    pub(crate) fn heal_everything(&self) {
+        run(&["heal"]);
+    }
+
     /// What the engine, the rules and the member itself say.
     fn trace(&self, subject: &Subject) -> String {
         let member = self.member(subject.on);
@@ -182,13 +187,23 @@ impl Stand {
         id.trim().to_owned()
     }
 
-    fn agents(&self) -> Vec<String> {
+    /// Name of the run.
+    pub(crate) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Kills a member as somebody else would.
+    pub(crate) fn kill_member(&self, service: &str) {
+        docker(&["kill", &self.member(service)]);
+    }
+
+    pub(super) fn agents(&self) -> Vec<String> {
         let name = format!("name=gameday-{}-hold", self.run);
         let names = docker(&["ps", "--all", "--filter", &name, "--format", "{{.Names}}"]);
         names.lines().map(str::to_owned).collect()
     }
 
-    fn undo_files(&self) -> usize {
+    pub(super) fn undo_files(&self) -> usize {
         let undo = root().join(".gameday/runs").join(&self.run).join("undo");
         let files = fs::read_dir(undo).into_iter().flatten().flatten();
         files
@@ -210,7 +225,7 @@ fn signal(child: &Child, signal: &str) {
 }
 
 /// Both outputs of a docker command; what it could not do shows as words that differ.
-fn docker(args: &[&str]) -> String {
+pub(super) fn docker(args: &[&str]) -> String {
     let output = Command::new("docker")
         .args(args)
         .output()
