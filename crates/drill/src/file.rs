@@ -83,6 +83,39 @@ pub struct Drill {
     pub guard: Guard,
 }
 
+impl Drill {
+    /// The drill as a file: what [`parse_for`] reads back.
+    pub fn text(&self) -> String {
+        #[derive(Serialize)]
+        struct File<'a> {
+            name: &'a str,
+            about: &'a str,
+            lesson: &'a str,
+            topology: &'a str,
+            seed: u64,
+            traffic: &'a Traffic,
+            pace: &'a Pace,
+            contract: &'a Contract,
+            episode: &'a [Episode],
+        }
+        let file = File {
+            name: &self.name,
+            about: &self.about,
+            lesson: &self.lesson,
+            topology: &self.topology,
+            seed: self.seed,
+            traffic: &self.traffic,
+            pace: &self.pace,
+            contract: &self.contract,
+            episode: &self.episodes,
+        };
+        match toml::to_string(&file) {
+            Ok(text) => text,
+            Err(error) => unreachable!("a drill has only what a file has: {error}"),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DrillFile {

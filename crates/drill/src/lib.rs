@@ -9,6 +9,7 @@ mod draw;
 mod fault;
 mod file;
 mod guard;
+pub mod survival;
 mod target;
 mod traffic;
 mod vitals;

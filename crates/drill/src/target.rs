@@ -5,7 +5,7 @@ mod candidate;
 mod check;
 mod component;
 mod members;
-mod named;
+pub(crate) mod named;
 mod role;
 mod words;
 
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use amount::{Amount, AnyOf};
 pub use candidate::Candidate;
+pub(crate) use candidate::platform;
 pub(crate) use check::Offer;
 pub use component::Component;
 pub use members::{Parts, Unresolved};

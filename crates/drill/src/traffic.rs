@@ -123,6 +123,29 @@ impl Traffic {
         toml::from_str(text).map_err(|error: toml::de::Error| TrafficError(error.message().into()))
     }
 
+    /// As many users at every moment, for `lasting` in real time. Monitors and clinicians keep the given pace.
+    ///
+    /// # Errors
+    /// When there are no users or more than 20,000, or `lasting` is zero.
+    pub fn constant(
+        users: u32,
+        lasting: Duration,
+        monitor_every: Duration,
+        clinician_every: Duration,
+    ) -> Result<Self, TrafficError> {
+        let file = TrafficFile {
+            baseline_users: users,
+            peak_users: users,
+            span: lasting,
+            speed: 1.0,
+            monitors_percent: defaults::monitors_percent(),
+            monitor_every,
+            clinician_every,
+            request_timeout: defaults::request_timeout(),
+        };
+        file.try_into()
+    }
+
     /// The same traffic walked at another speed.
     ///
     /// # Errors

@@ -24,6 +24,22 @@ pub const USERS_SHARE_PERCENT: u64 = 99;
 /// The tightest latency limit of a contract without any: the scenario's own.
 const LIMIT_WITHOUT_CLAUSE: Duration = Duration::from_millis(100);
 
+/// The title where arrivals are missing.
+const INCOMPLETE: &str = "recording incomplete";
+/// How the text ends where what is missing is the end of the load.
+const UNENDED: &str = "but the load did not end by itself";
+/// The title where the drill was not run to its end.
+const CUT_SHORT: &str = "run cut short";
+
+/// Whether a doubt is only about how the run ended, and not about what was recorded by then.
+pub(crate) fn is_about_the_end(finding: &Finding) -> bool {
+    match finding.title.as_str() {
+        CUT_SHORT => true,
+        INCOMPLETE => finding.measured.text.ends_with(UNENDED),
+        _ => false,
+    }
+}
+
 /// What reading the recording told of it.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -88,7 +104,7 @@ fn recorded(story: &Story, tally: &Tally, recording: &Recording) -> Option<Findi
         (_, None, _) => "the load did not start".into(),
         // The guard ended the load, which is a finding of its own.
         (_, _, None) if story.stopped.is_some() => return None,
-        (_, _, None) => format!("{read} arrivals, but the load did not end by itself"),
+        (_, _, None) => format!("{read} arrivals, {UNENDED}"),
         (_, _, Some((_, told))) if told != read => {
             format!("{read} arrivals in the recording, {told} by the timeline")
         }
@@ -97,7 +113,7 @@ fn recorded(story: &Story, tally: &Tally, recording: &Recording) -> Option<Findi
         _ => return None,
     };
     let why = "What is missing from the recording may have been what went wrong.";
-    Some(doubt("recording incomplete", text, read as f64, why))
+    Some(doubt(INCOMPLETE, text, read as f64, why))
 }
 
 fn run_to_its_end(story: &Story) -> Option<Finding> {
@@ -108,7 +124,7 @@ fn run_to_its_end(story: &Story) -> Option<Finding> {
         (None, None, true) => return None,
     };
     let why = "The drill was not run to its end.";
-    let mut finding = doubt("run cut short", text, 0.0, why);
+    let mut finding = doubt(CUT_SHORT, text, 0.0, why);
     finding.evidence.offsets.extend(at);
     Some(finding)
 }

@@ -31,6 +31,7 @@ mod primaries;
 mod series;
 mod slots;
 mod story;
+pub mod survival;
 mod tally;
 #[cfg(test)]
 mod testing;

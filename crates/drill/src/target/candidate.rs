@@ -32,7 +32,7 @@ impl Candidate {
 }
 
 /// Everyone whom a fault may hit, by name: instruments never.
-pub(super) fn platform(candidates: &[Candidate]) -> Vec<&Candidate> {
+pub(crate) fn platform(candidates: &[Candidate]) -> Vec<&Candidate> {
     let mut platform: Vec<_> = candidates
         .iter()
         .filter(|candidate| candidate.component != Component::Instrument)

@@ -1,0 +1,162 @@
+//! One trial as a run showed it, and whether it proves anything.
+
+use drill::{
+    Drill, Role,
+    survival::{AFTERMATH, Blow, Subject},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    evidence,
+    figures::{ClassToll, EntryFault, EpisodeFigures, EpisodeState, LedgerFigures, Toll},
+    judgement::{Clause, Judgement, Verdict},
+};
+
+/// One trial as a run showed it. Seconds count from the blow unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tried {
+    /// The run.
+    pub run: String,
+    /// Who was to be hit.
+    pub subject: Subject,
+    /// How.
+    pub blow: Blow,
+    /// Who was hit; the subject's name where it did not come to that.
+    pub member: String,
+    /// Roles that it played then.
+    pub roles: Vec<Role>,
+    /// Why it proves nothing; none where it counts.
+    pub doubt: Option<String>,
+    /// What users suffered.
+    pub toll: Toll,
+    /// Seconds for which a class was troubled, of the one that was so for longest; none where none was, or where it
+    /// lasted to the end of the load.
+    pub troubled_s: Option<f64>,
+    /// To the engine's own word of the effect.
+    pub effect_s: Option<f64>,
+    /// To the first sight of ill health.
+    pub noticed_s: Option<f64>,
+    /// To the first sight of another member in its role.
+    pub replaced_s: Option<f64>,
+    /// From the end of healing to full health.
+    pub back_s: Option<f64>,
+    /// To full health.
+    pub at_risk_s: Option<f64>,
+    /// Acknowledged readings that were lost or altered; none where nobody looked.
+    pub lost: Option<u64>,
+    /// Readings that were stored more than once; none where nobody looked.
+    pub duplicated: Option<u64>,
+}
+
+impl Tried {
+    /// Whether it proves anything.
+    pub fn counts(&self) -> bool {
+        self.doubt.is_none()
+    }
+
+    /// What users of one class suffered.
+    pub(super) fn of(&self, class: drill::Class) -> Option<&ClassToll> {
+        self.toll.by_class.iter().find(|toll| toll.class == class)
+    }
+
+    /// The roles that a member has for a while. Who is furthest behind changes from one look to the next.
+    pub(super) fn standing(&self) -> Vec<Role> {
+        let mut roles = self.roles.clone();
+        roles.retain(|role| *role != Role::PostgresFurthestReplica);
+        roles.sort_unstable();
+        roles
+    }
+}
+
+/// The trials of a run whose drill was made of them. Those that did not get their turn are left out: they are still to
+/// be made.
+pub fn tried(drill: &Drill, judgement: &Judgement) -> Vec<Tried> {
+    let common = doubt_of_all(judgement);
+    let rows = drill.episodes.iter().zip(&judgement.episodes);
+    rows.filter_map(|(episode, row)| {
+        let subject = match &episode.target {
+            drill::Target::Container(name) => Subject::Member(name.clone()),
+            drill::Target::Role(player) => Subject::Role(player.role),
+            _ => return None,
+        };
+        let blow = Blow::from_name(episode.fault.name())?;
+        let doubt = match row.state {
+            // A blow that was refused is a fact worth keeping; a load that was over before is none.
+            EpisodeState::NotRun if row.begin_s.is_none() => return None,
+            _ => own_doubt(row, judgement).or_else(|| common.clone()),
+        };
+        Some(one(judgement, row, subject, blow, doubt))
+    })
+    .collect()
+}
+
+/// What speaks against everything that the run shows. That it was cut short is no such thing: trials that had ended
+/// long enough before are as good as any.
+fn doubt_of_all(judgement: &Judgement) -> Option<String> {
+    let doubts = judgement.findings.iter().find(|finding| {
+        finding.clause == Clause::Evidence
+            && finding.verdict == Verdict::Unproven
+            && finding.evidence.episodes.is_empty()
+            && !evidence::is_about_the_end(finding)
+    });
+    doubts.map(|finding| format!("{}: {}", finding.title, finding.measured.text))
+}
+
+fn own_doubt(row: &EpisodeFigures, judgement: &Judgement) -> Option<String> {
+    if row.state != EpisodeState::Complete {
+        let said = match row.state {
+            EpisodeState::NotRecovered => "no full health",
+            _ => "no proof of the fault",
+        };
+        return Some(format!("{said}: {}", row.detail));
+    }
+    let watched_until_s = judgement.load.seconds - AFTERMATH.as_secs_f64();
+    let cut_off = row.end_s.is_none_or(|end_s| end_s > watched_until_s);
+    cut_off.then(|| "the load ended before all that was due in it was known".into())
+}
+
+fn one(
+    judgement: &Judgement,
+    row: &EpisodeFigures,
+    subject: Subject,
+    blow: Blow,
+    doubt: Option<String>,
+) -> Tried {
+    let member = row.members.first().map_or(subject.name(), String::as_str);
+    let ledger = judgement.ledger.as_ref().filter(|ledger| ledger.complete);
+    let longest = row.outages.iter().filter_map(|outage| outage.lasted_s);
+    Tried {
+        run: judgement.run.clone(),
+        member: member.to_owned(),
+        roles: row.roles.clone(),
+        subject,
+        blow,
+        doubt,
+        toll: row.toll.clone(),
+        troubled_s: longest.max_by(f64::total_cmp),
+        effect_s: row.effect_s,
+        noticed_s: row.noticed_s,
+        replaced_s: row.replaced_s,
+        back_s: row.recovery_s,
+        at_risk_s: row.exposed_s,
+        lost: ledger.map(|ledger| ledger.by_episode.get(&row.name).copied().unwrap_or(0)),
+        duplicated: ledger.and_then(|ledger| duplicated(ledger, &row.name)),
+    }
+}
+
+/// Duplicates are counted one by one, and known only while all of them are named.
+fn duplicated(ledger: &LedgerFigures, episode: &str) -> Option<u64> {
+    let is_duplicate = |fault: EntryFault| fault == EntryFault::Duplicated;
+    let mut named = ledger
+        .named
+        .iter()
+        .filter(|entry| is_duplicate(entry.fault));
+    if (named.clone().count() as u64) < ledger.duplicated {
+        return None;
+    }
+    let here = named
+        .by_ref()
+        .filter(|entry| entry.episode.as_deref() == Some(episode));
+    Some(here.count() as u64)
+}
