@@ -1,5 +1,9 @@
 //! Gameday: chaos drills on a real platform, judged from outside.
 
+// First, so that its macros stand in for the standard ones everywhere.
+#[macro_use]
+mod out;
+
 mod args;
 mod commands;
 mod exit;
