@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use drill::survival::Blow;
 
 /// Chaos drills on a real platform, judged from outside.
 ///
@@ -33,6 +34,9 @@ Begin with:  gameday doctor             is this machine able to run drills
 pub(crate) enum Command {
     /// Run a drill: raise, replay, break, heal, judge, report
     Run(RunArgs),
+    /// Hit every member in every way, and tell what users saw of it: the survival matrix
+    #[command(after_help = SURVIVE)]
+    Survive(SurviveArgs),
     /// Raise a topology by hand; it stays until `down`
     Up(UpArgs),
     /// Put down what `up` raised: the newest, the run named, or all
@@ -160,6 +164,71 @@ pub(crate) struct InjectArgs {
     /// Print what would be done to whom, and what would undo it
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+const SURVIVE: &str = "\
+Each member is hit from full health and under a constant load. Trials of one platform add up over as many calls
+as it takes; the exit code is 0 once everything that was asked for has been tried, else 2.
+
+  gameday survive ha --only api --faults kill               each of a component once
+  gameday survive ha --repetitions 10 --missing --for 25m   as many of what is missing as fit
+  gameday survive ha --report                               what was collected until now";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SurviveArgs {
+    /// Name of a topology in `compose`
+    #[arg(default_value = "ha")]
+    pub(crate) topology: String,
+    /// Only this member, component or role, such as `api-1`, `api` or `postgres-primary`; may be repeated
+    #[arg(long)]
+    pub(crate) only: Vec<String>,
+    /// What is done to them
+    #[arg(long, value_delimiter = ',', value_parser = blow, default_value = "kill,pause,partition")]
+    pub(crate) faults: Vec<Blow>,
+    /// How often each is done to each
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=1000))]
+    pub(crate) repetitions: u32,
+    /// Users at every moment
+    #[arg(long, default_value_t = 800, value_parser = value_parser!(u32).range(1..=20_000))]
+    pub(crate) users: u32,
+    /// Time between a fault and its healing
+    #[arg(long, default_value = "10s")]
+    pub(crate) hold: humantime::Duration,
+    /// Only what earlier calls have not collected
+    #[arg(long)]
+    pub(crate) missing: bool,
+    /// Begin no run that would end later than this
+    #[arg(long = "for")]
+    pub(crate) within: Option<humantime::Duration>,
+    /// Print what was collected until now, and try nothing
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "markdown")]
+    pub(crate) report: Option<MatrixFormat>,
+    /// Print what would be tried, and how long it would take
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) dry_run: bool,
+    /// Install missing distribution packages and start the engine first (Debian, Ubuntu)
+    #[arg(long)]
+    pub(crate) provision: bool,
+}
+
+/// What a survival matrix is written as.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum MatrixFormat {
+    /// For a terminal
+    Text,
+    /// A page of a repository
+    Markdown,
+    /// All figures
+    Json,
+    /// A page for a browser
+    Html,
+}
+
+fn blow(name: &str) -> Result<Blow, String> {
+    Blow::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = Blow::ALL.iter().map(|blow| blow.name()).collect();
+        format!("there are: {}", known.join(", "))
+    })
 }
 
 #[derive(Debug, clap::Args)]

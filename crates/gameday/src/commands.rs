@@ -7,4 +7,5 @@ pub(crate) mod inject;
 pub(crate) mod past;
 pub(crate) mod run;
 pub(crate) mod self_test;
+pub(crate) mod survive;
 pub(crate) mod topology;

@@ -44,6 +44,9 @@ async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result
     let place = place::Place::find(args.root)?;
     match args.command {
         Command::Run(run) => commands::run::run(&place, &run, interrupted).await,
+        Command::Survive(survive) => {
+            Box::pin(commands::survive::survive(&place, &survive, interrupted)).await
+        }
         Command::Up(up) => Box::pin(commands::topology::up(&place, &up, interrupted)).await,
         Command::Down { run, all } => commands::topology::down(&place, run.as_deref(), all).await,
         Command::Status => commands::topology::status(&place).await,

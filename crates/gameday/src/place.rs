@@ -53,6 +53,11 @@ impl Place {
         self.root.join(".gameday/runs")
     }
 
+    /// Where the trials of survival matrices are.
+    pub(crate) fn survival(&self) -> PathBuf {
+        self.root.join(".gameday/survival")
+    }
+
     /// Names of the drills in `chaos`.
     pub(crate) fn drills(&self) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(self.root.join("chaos"))

@@ -45,6 +45,11 @@ pub(crate) fn comparison(comparison: &judge::Comparison) {
     print!("{}", report::comparison(comparison, style()));
 }
 
+/// Prints a survival matrix.
+pub(crate) fn survival(matrix: &judge::survival::Matrix) {
+    print!("{}", report::survival_text(matrix, style()));
+}
+
 fn style() -> report::Style {
     report::Style {
         colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),

@@ -143,8 +143,10 @@ pub struct Matrix {
     pub lacking: Vec<Lacking>,
     /// Roles of the hit components in which nobody was hit: who plays them is not up to the plan.
     pub roles_not_hit: Vec<Role>,
-    /// Cells by their state.
+    /// Cells that were tried, by their state.
     pub states: BTreeMap<CellState, u64>,
+    /// Subjects and blows of which there was no trial at all.
+    pub untried: u64,
     /// Runs that the trials are from, oldest first.
     pub runs: Vec<String>,
 }
@@ -156,7 +158,8 @@ pub fn matrix(asked: Asked, tried: &[Tried]) -> Matrix {
     let tried: Vec<&Tried> = tried.iter().filter(wanted).collect();
     let rows = rows(&asked, &tried);
     let mut states = BTreeMap::new();
-    for cell in rows.iter().flat_map(|row| &row.cells) {
+    let cells = rows.iter().flat_map(|row| &row.cells);
+    for cell in cells.filter(|cell| cell.state != CellState::Missing) {
         *states.entry(cell.state).or_default() += 1;
     }
     let mut runs: Vec<String> = vec![];
@@ -167,6 +170,7 @@ pub fn matrix(asked: Asked, tried: &[Tried]) -> Matrix {
     }
     Matrix {
         lacking: lacking(&asked, &tried),
+        untried: untried(&asked, &tried),
         roles_not_hit: roles_not_hit(&asked, &tried),
         asked,
         rows,
@@ -318,6 +322,19 @@ fn lacking(asked: &Asked, tried: &[&Tried]) -> Vec<Lacking> {
         }
     }
     lacking
+}
+
+fn untried(asked: &Asked, tried: &[&Tried]) -> u64 {
+    let pairs = asked
+        .subjects
+        .iter()
+        .flat_map(|subject| asked.blows.iter().map(move |blow| (subject, blow)));
+    let is_untried = |(subject, blow): &(&Subject, &Blow)| {
+        !tried
+            .iter()
+            .any(|one| one.subject == **subject && one.blow == **blow)
+    };
+    pairs.filter(is_untried).count() as u64
 }
 
 fn roles_not_hit(asked: &Asked, tried: &[&Tried]) -> Vec<Role> {

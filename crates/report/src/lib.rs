@@ -10,10 +10,12 @@ mod chart;
 mod document;
 mod excerpt;
 mod junit;
+mod markdown;
 mod page;
 mod plain;
 mod schema;
 mod sections;
+mod survival;
 mod topology;
 mod words;
 
@@ -21,6 +23,7 @@ use judge::{Comparison, Judgement};
 
 pub use excerpt::{Excerpt, ExcerptLine};
 pub use schema::schema;
+pub use survival::{survival_html, survival_json, survival_markdown, survival_text};
 
 use crate::plain::{INDENT, Paint, WIDTH};
 

@@ -65,7 +65,7 @@ pub(crate) fn page(judgement: &Judgement, excerpts: &[Excerpt]) -> String {
 }
 
 /// Class of a tone in the page's style.
-fn class(tone: &Tone) -> &'static str {
+pub(crate) fn class(tone: &Tone) -> &'static str {
     match tone {
         Tone::Plain => "plain",
         Tone::Good => "good",
@@ -76,12 +76,17 @@ fn class(tone: &Tone) -> &'static str {
     }
 }
 
+/// Classes of a cell: its tone, and its column's side.
+pub(crate) fn side(section: &Section, column: usize, cell: &Cell) -> String {
+    match section.table.columns.get(column) {
+        Some((_, Align::Right)) => format!("{} right", class(&cell.tone)),
+        _ => class(&cell.tone).to_owned(),
+    }
+}
+
 impl Page<'_> {
-    /// Classes of a cell: its tone, and its column's side.
+    /// Classes of a cell, as the sections' template asks for them.
     fn cell(&self, section: &Section, column: &usize, cell: &Cell) -> String {
-        match section.table.columns.get(*column) {
-            Some((_, Align::Right)) => format!("{} right", class(&cell.tone)),
-            _ => class(&cell.tone).to_owned(),
-        }
+        side(section, *column, cell)
     }
 }

@@ -5,10 +5,12 @@ mod compare;
 mod episodes;
 mod ledger;
 mod load;
+mod survival;
 mod verdict;
 
 pub(crate) use compare::comparison;
 pub(crate) use episodes::{episodes, stopwatch};
 pub(crate) use ledger::ledger;
 pub(crate) use load::{again, bill, components, load};
+pub(crate) use survival::{survival, survival_about, survival_headline};
 pub(crate) use verdict::{about, findings, headline};

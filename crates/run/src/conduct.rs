@@ -59,6 +59,23 @@ pub async fn conduct(
     say: Say<'_>,
     interrupted: &CancellationToken,
 ) -> Result<Ended, RunError> {
+    let (folder, outcome) = record(order, docker, say, interrupted).await?;
+    outcome?;
+    let judgement = judge_folder(&folder)?;
+    Ok(Ended { folder, judgement })
+}
+
+/// Everything but the verdict: the run's folder, and how the drill ended. What was recorded by then is there, also when
+/// it did not end well.
+///
+/// # Errors
+/// When there is no record at all, or the topology could not be put down.
+pub(crate) async fn record(
+    order: Order<'_>,
+    docker: &Docker,
+    say: Say<'_>,
+    interrupted: &CancellationToken,
+) -> Result<(RunFolder, Result<(), RunError>), RunError> {
     heal(docker, order.home, false, say).await?;
     let (folder, _holder) = RunFolder::create(order.home)?;
     say(Progress::Line(format!(
@@ -78,9 +95,7 @@ pub async fn conduct(
     }
     stage::lower(docker, &folder.project()).await?;
     say(Progress::PhaseEnded("down", clock.now().as_duration()));
-    outcome?;
-    let judgement = judge_folder(&folder)?;
-    Ok(Ended { folder, judgement })
+    Ok((folder, outcome))
 }
 
 /// What the topology costs, from its labels and the price list.
@@ -258,7 +273,7 @@ impl Stage<'_> {
         };
         match (played, self.stop.reason()) {
             (Ok(()), None) if self.stop.is_due() => {
-                load.abort();
+                load.abort().await;
                 Ok(())
             }
             (Ok(()), reason) => {
@@ -271,7 +286,7 @@ impl Stage<'_> {
                 self.take_stock(drill, lookout, recorder).await
             }
             (Err(error), _) => {
-                load.abort();
+                load.abort().await;
                 Err(error)
             }
         }

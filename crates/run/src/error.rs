@@ -44,6 +44,9 @@ pub enum RunError {
     /// The stored readings can't be read.
     #[error(transparent)]
     Stored(#[from] timeline::StoredError),
+    /// The load that was asked for can't be.
+    #[error(transparent)]
+    Traffic(#[from] drill::TrafficError),
     /// A file of the run folder.
     #[error("{}: {source}", path.display())]
     File {

@@ -20,6 +20,7 @@ mod pages;
 mod progress;
 mod raise;
 mod recorder;
+mod survive;
 mod verdict;
 
 pub use conduct::{Ended, Order, conduct};
@@ -29,4 +30,5 @@ pub use heal::{HealedRun, heal};
 pub use inject::{Injection, inject};
 pub use progress::{LoadNow, Progress, Say};
 pub use raise::{Platform, raise};
+pub use survive::{Expedition, Shelf, survive};
 pub use verdict::judge_folder;

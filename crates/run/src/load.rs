@@ -23,6 +23,7 @@ pub(crate) struct Load {
     pub(crate) now: watch::Receiver<LoadNow>,
     /// Cancelled when the load has ended, in whatever way.
     pub(crate) ended: CancellationToken,
+    /// Cancelled to end it before its time.
     stop: CancellationToken,
     task: JoinHandle<Result<(), RunError>>,
 }
@@ -94,9 +95,11 @@ impl Load {
         self.finish().await
     }
 
-    /// Ends the load now; what was recorded stays, as an incomplete recording.
-    pub(crate) fn abort(self) {
-        self.task.abort();
+    /// The same where an error or an interruption is told already.
+    pub(crate) async fn abort(self) {
+        if let Err(error) = self.cut_short().await {
+            tracing::debug!(%error, "the load ended otherwise");
+        }
     }
 }
 

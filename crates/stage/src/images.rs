@@ -6,7 +6,7 @@
 pub(crate) mod base;
 mod build;
 mod compile;
-mod inputs;
+pub(crate) mod inputs;
 mod step;
 
 use std::{

@@ -20,6 +20,7 @@ mod subnets;
 #[cfg(test)]
 mod testing;
 mod topology;
+mod version;
 mod watchdog;
 
 pub use doctor::{Check, doctor, prepare};
@@ -31,6 +32,7 @@ pub use prices::{Price, Prices, bill};
 pub use raise::{RaiseRequest, Raised, raise};
 pub use subnets::Subnets;
 pub use topology::{Service, Topology, topologies};
+pub use version::platform_version;
 
 /// Where progress goes, one line at a time. It must not block.
 pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);

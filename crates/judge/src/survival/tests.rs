@@ -101,7 +101,8 @@ fn nothing_tried_is_all_missing() {
     let matrix = matrix(asked(1), &[]);
     assert_eq!(states(&matrix), [CellState::Missing, CellState::Missing]);
     assert_eq!(matrix.roles_not_hit, [Role::PostgresPrimary]);
-    assert_eq!(matrix.missing().len(), 2);
+    assert_eq!((matrix.missing().len(), matrix.untried), (2, 2));
+    assert!(matrix.states.is_empty());
 }
 
 #[test]
@@ -117,7 +118,10 @@ fn a_member_has_a_row_for_each_role_in_which_it_was_hit() {
         vec![Role::PostgresReplica],
     ];
     assert_eq!(roles, expected);
-    assert!(matrix.is_complete(), "the plan does not ask for roles");
+    assert!(
+        matrix.is_complete() && matrix.untried == 0,
+        "the plan does not ask for roles"
+    );
 }
 
 #[test]

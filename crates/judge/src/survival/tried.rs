@@ -11,6 +11,7 @@ use crate::{
     evidence,
     figures::{ClassToll, EntryFault, EpisodeFigures, EpisodeState, LedgerFigures, Toll},
     judgement::{Clause, Judgement, Verdict},
+    outage::Outage,
 };
 
 /// One trial as a run showed it. Seconds count from the blow unless said otherwise.
@@ -30,8 +31,8 @@ pub struct Tried {
     pub doubt: Option<String>,
     /// What users suffered.
     pub toll: Toll,
-    /// Seconds for which a class was troubled, of the one that was so for longest; none where none was, or where it
-    /// lasted to the end of the load.
+    /// Seconds for which a class was troubled, of the one that was so for longest; none where that lasted to the end of
+    /// the load.
     pub troubled_s: Option<f64>,
     /// To the engine's own word of the effect.
     pub effect_s: Option<f64>,
@@ -125,7 +126,6 @@ fn one(
 ) -> Tried {
     let member = row.members.first().map_or(subject.name(), String::as_str);
     let ledger = judgement.ledger.as_ref().filter(|ledger| ledger.complete);
-    let longest = row.outages.iter().filter_map(|outage| outage.lasted_s);
     Tried {
         run: judgement.run.clone(),
         member: member.to_owned(),
@@ -134,7 +134,7 @@ fn one(
         blow,
         doubt,
         toll: row.toll.clone(),
-        troubled_s: longest.max_by(f64::total_cmp),
+        troubled_s: longest(&row.outages),
         effect_s: row.effect_s,
         noticed_s: row.noticed_s,
         replaced_s: row.replaced_s,
@@ -143,6 +143,12 @@ fn one(
         lost: ledger.map(|ledger| ledger.by_episode.get(&row.name).copied().unwrap_or(0)),
         duplicated: ledger.and_then(|ledger| duplicated(ledger, &row.name)),
     }
+}
+
+/// The longest of the outages; one without an end has no length.
+fn longest(outages: &[Outage]) -> Option<f64> {
+    let lengths = outages.iter().map(|outage| outage.lasted_s);
+    lengths.try_fold(0.0, |longest: f64, lasted_s| Some(longest.max(lasted_s?)))
 }
 
 /// Duplicates are counted one by one, and known only while all of them are named.

@@ -223,8 +223,8 @@ fn second(drill: &Drill, second: u32, outage: &std::ops::Range<f64>) -> Vec<Arri
     (0..users).map(one).collect()
 }
 
-/// Judges a run in which two classes are out for the given time and the last episode may be missing.
-pub(crate) fn judged(outage: std::ops::Range<f64>, with_queue: bool) -> Judgement {
+/// The drill of the run.
+pub(crate) fn drill() -> Drill {
     let members = |_: &str| {
         Ok(vec![
             "api-1".into(),
@@ -232,7 +232,12 @@ pub(crate) fn judged(outage: std::ops::Range<f64>, with_queue: bool) -> Judgemen
             "rabbitmq-1".into(),
         ])
     };
-    let drill = drill::parse("sample.toml", DRILL, members).expect("a valid drill");
+    drill::parse("sample.toml", DRILL, members).expect("a valid drill")
+}
+
+/// Judges a run in which two classes are out for the given time and the last episode may be missing.
+pub(crate) fn judged(outage: std::ops::Range<f64>, with_queue: bool) -> Judgement {
+    let drill = drill();
     let arrivals: Vec<_> = (0..60).flat_map(|s| second(&drill, s, &outage)).collect();
     let mut entries = vec![
         Entry {
