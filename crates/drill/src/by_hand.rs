@@ -22,6 +22,13 @@ pub fn by_hand(
     if let Some(mistake) = fault.mistake().or_else(|| misfit(&fault, &target)) {
         return Err(format!("fault {mistake}"));
     }
+    if fault.pressure().is_some() {
+        return Err(format!(
+            "fault {}: comes with the load of a drill, and by hand there is none; put it into an episode and \
+             run the drill",
+            fault.name()
+        ));
+    }
     Ok((fault, target))
 }
 
@@ -60,7 +67,8 @@ mod tests {
     use super::*;
 
     fn typed(fault: &str, target: &str) -> Result<(Fault, Target), String> {
-        let candidates = ["api-1", "api-2", "redis-1"].map(|name| Candidate::named(name.into()));
+        let candidates =
+            ["api-1", "api-2", "redis-1", "haproxy-1"].map(|name| Candidate::named(name.into()));
         by_hand(fault, target, "ha", &candidates)
     }
 
@@ -85,6 +93,8 @@ mod tests {
             ("pause", "redis-master", "within a run"),
             ("flush-cache", "api-1", "is for redis"),
             ("cpu = { cores = 100.0 }", "api-1", "0.01 to 64"),
+            ("surge = { users = 9 }", "haproxy-1", "load of a drill"),
+            ("surge = { users = 9 }", "api-1", "is for haproxy"),
         ] {
             let error = typed(fault, target).unwrap_err();
             assert!(error.contains(expected), "{error}");

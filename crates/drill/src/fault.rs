@@ -1,5 +1,6 @@
 //! What is done to a target.
 
+mod load;
 mod network;
 mod state;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Component;
 
+pub use load::{Flood, Pressure, Surge};
 pub use network::Network;
 pub use state::{Mode, ProcessSignal, Resource};
 
@@ -137,6 +139,10 @@ pub enum Fault {
         /// What it does with a page.
         mode: Mode,
     },
+    /// More users than the curve says.
+    Surge(Surge),
+    /// Abusers who hammer the entrance.
+    Flood(Flood),
 }
 
 fn default_grace() -> Duration {
@@ -145,7 +151,7 @@ fn default_grace() -> Duration {
 
 impl Fault {
     /// Every name in drill files, in the order in which lists show them.
-    pub const NAMES: [&str; 21] = [
+    pub const NAMES: [&str; 23] = [
         "kill",
         "stop",
         "restart",
@@ -167,6 +173,8 @@ impl Fault {
         "replica-lag",
         "alarm",
         "third-party",
+        "surge",
+        "flood",
     ];
 
     /// The word in drill files and reports.
@@ -193,6 +201,17 @@ impl Fault {
             Self::ReplicaLag {} => "replica-lag",
             Self::Alarm { .. } => "alarm",
             Self::ThirdParty { .. } => "third-party",
+            Self::Surge(_) => "surge",
+            Self::Flood(_) => "flood",
+        }
+    }
+
+    /// What it asks of the load generator, where it comes with the load and touches no member.
+    pub fn pressure(&self) -> Option<Pressure> {
+        match self {
+            Self::Surge(surge) => Some(Pressure::Surge(*surge)),
+            Self::Flood(flood) => Some(Pressure::Flood(*flood)),
+            _ => None,
         }
     }
 
@@ -206,6 +225,8 @@ impl Fault {
             }
             Self::Alarm { .. } => Some(Component::Rabbitmq),
             Self::ThirdParty { .. } => Some(Component::Pager),
+            // Through the entrance.
+            Self::Surge(_) | Self::Flood(_) => Some(Component::Haproxy),
             _ => None,
         }
     }
@@ -238,7 +259,7 @@ impl Fault {
             Self::Process { name, .. } if !is_word(name) || name.len() > 15 => Some(format!(
                 "process: {name:?} is not a name of at most 15 letters, digits, hyphens and underscores"
             )),
-            _ => None,
+            _ => self.pressure().and_then(Pressure::mistake),
         }
     }
 }
@@ -263,7 +284,10 @@ impl std::fmt::Display for Fault {
             Self::Lock { table } => f.pad(&format!("lock {table}")),
             Self::Alarm { resource } => f.pad(&format!("{} alarm", resource.name())),
             Self::ThirdParty { mode } => f.pad(&format!("third party {}", mode.name())),
-            other => f.pad(other.name()),
+            other => match other.pressure() {
+                Some(pressure) => pressure.fmt(f),
+                None => f.pad(other.name()),
+            },
         }
     }
 }
@@ -301,6 +325,8 @@ mod tests {
             "replica-lag = {}",
             "alarm = { resource = 'memory' }",
             "third-party = { mode = 'hanging' }",
+            "surge = { users = 1000 }",
+            "flood = { requests_per_s = 500, clients = 3 }",
         ] {
             let read = fault(line).unwrap();
             assert_eq!(read.mistake(), None, "{line}");

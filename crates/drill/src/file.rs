@@ -116,6 +116,20 @@ impl Drill {
     }
 }
 
+impl Drill {
+    /// One above the highest number of any user: those of the curve, then those of the largest surge.
+    pub fn most_users(&self) -> u32 {
+        let surges = self
+            .episodes
+            .iter()
+            .filter_map(|episode| match episode.fault {
+                Fault::Surge(surge) => Some(surge.users),
+                _ => None,
+            });
+        self.traffic.peak_users() + surges.max().unwrap_or(0)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DrillFile {
@@ -236,6 +250,10 @@ pub fn parse_for(
         }
         let fault = episode.fault.get_ref();
         if let Some(mistake) = fault.mistake().or_else(|| misfit(fault, &target)) {
+            return Err(fail(episode.fault.span().start, format!("fault {mistake}")));
+        }
+        let pressed = fault.pressure();
+        if let Some(mistake) = pressed.and_then(|pressure| pressure.mistake_of_hold(episode.hold)) {
             return Err(fail(episode.fault.span().start, format!("fault {mistake}")));
         }
         episodes.push(Episode {

@@ -212,6 +212,21 @@ impl Traffic {
         self.file.clinician_every
     }
 
+    /// Requests a second that so many users make, pings of live streams left out.
+    pub fn requests_per_s(&self, users: u32) -> f64 {
+        let monitors = f64::from(self.file.monitors_percent) / 100.0;
+        let of_one = monitors / self.file.monitor_every.as_secs_f64()
+            + (1.0 - monitors) / self.file.clinician_every.as_secs_f64();
+        f64::from(users) * of_one
+    }
+
+    /// Share of those requests that no CDN answers, at least: those of the monitors.
+    pub fn share_of_monitors(&self) -> f64 {
+        let monitors =
+            f64::from(self.file.monitors_percent) / 100.0 / self.file.monitor_every.as_secs_f64();
+        monitors / self.requests_per_s(1)
+    }
+
     /// How long a user waits for an answer.
     pub fn request_timeout(&self) -> Duration {
         self.file.request_timeout
@@ -254,6 +269,14 @@ mod tests {
         assert_eq!(at_hour(3), 500);
         assert_eq!(at_hour(15), 1450);
         assert_eq!(at_hour(39), 1450);
+    }
+
+    #[test]
+    fn users_have_a_pace() {
+        // 40 % act every 6 s and 60 % every 5 s.
+        let pace = traffic().requests_per_s(1000);
+        assert!((pace - 186.67).abs() < 0.01, "{pace}");
+        assert!((traffic().share_of_monitors() - 120.0 / 186.67).abs() < 0.001);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! The controller's side: starts a load and reads its recording.
+//! The controller's side: starts a load and reads its recording, and presses on the platform beside it.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::stream::{self, Stream};
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -13,7 +13,7 @@ use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use timeline::LoadPlan;
+use timeline::{LoadPlan, PressOrder, Pressed};
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -37,6 +37,9 @@ pub enum LoadError {
     /// The plan can't be written.
     #[error("plan not writable: {0}")]
     Plan(#[from] serde_json::Error),
+    /// A line of its count can't be read.
+    #[error("line of the load generator not readable: {0}")]
+    Line(serde_json::Error),
     /// The request can't be made.
     #[error("request for the load generator not valid: {0}")]
     Request(#[from] hyper::http::Error),
@@ -63,8 +66,42 @@ pub async fn drive(
     generator: SocketAddr,
     plan: &LoadPlan,
 ) -> Result<impl Stream<Item = Result<Bytes, LoadError>> + Send + Unpin + use<>, LoadError> {
-    let body = serde_json::to_vec(plan)?;
-    let opening = tokio::time::timeout(ACCEPT_WITHIN, open(generator, body));
+    answer(generator, "/drive", serde_json::to_vec(plan)?).await
+}
+
+/// Adds to the load that runs on `generator`, and returns the lines of its count as they come; the last one has everything.
+/// Dropping the stream ends the pressure.
+///
+/// # Errors
+/// When the generator can't be reached, is silent, or runs no load. An item is an error when the connection breaks.
+pub async fn press(
+    generator: SocketAddr,
+    order: &PressOrder,
+) -> Result<impl Stream<Item = Result<Pressed, LoadError>> + Send + Unpin + use<>, LoadError> {
+    let bytes = answer(generator, "/press", serde_json::to_vec(order)?).await?;
+    let lines = stream::unfold((bytes, BytesMut::new()), |(mut bytes, mut partial)| async {
+        loop {
+            if let Some(end) = partial.iter().position(|byte| *byte == b'\n') {
+                let line = partial.split_to(end + 1);
+                let pressed = serde_json::from_slice(&line).map_err(LoadError::Line);
+                return Some((pressed, (bytes, partial)));
+            }
+            match bytes.next().await? {
+                Ok(more) => partial.extend_from_slice(&more),
+                Err(error) => return Some((Err(error), (bytes, partial))),
+            }
+        }
+    });
+    Ok(Box::pin(lines))
+}
+
+/// Posts `body`, and returns the bytes of the answer as they come.
+async fn answer(
+    generator: SocketAddr,
+    path: &'static str,
+    body: Vec<u8>,
+) -> Result<impl Stream<Item = Result<Bytes, LoadError>> + Send + Unpin + use<>, LoadError> {
+    let opening = tokio::time::timeout(ACCEPT_WITHIN, open(generator, path, body));
     let (response, io) = opening.await.map_err(|_| LoadError::Silent(generator))??;
     if response.status() != StatusCode::OK {
         let status = response.status().as_u16();
@@ -91,6 +128,7 @@ pub async fn drive(
 
 async fn open(
     generator: SocketAddr,
+    path: &'static str,
     body: Vec<u8>,
 ) -> Result<(Response<Incoming>, AbortOnDropHandle<()>), LoadError> {
     let stream = TcpStream::connect(generator).await;
@@ -102,7 +140,7 @@ async fn open(
     }));
     let request = Request::builder()
         .method(Method::POST)
-        .uri("/drive")
+        .uri(path)
         .header(HOST, generator.to_string())
         .body(Full::<Bytes>::from(body))?;
     Ok((sender.send_request(request).await?, io))

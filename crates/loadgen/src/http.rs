@@ -111,6 +111,11 @@ impl Line {
             })
     }
 
+    /// From now on requests go out under another name.
+    pub(crate) fn rename(&mut self, user: u32) {
+        self.client_id = client_id(user);
+    }
+
     /// Closes the connection: the user goes away.
     pub(crate) fn hang_up(&mut self) {
         self.open = None;

@@ -8,8 +8,10 @@
 mod alerts;
 mod behaviour;
 mod drive;
+mod flood;
 mod http;
 mod live;
+mod press;
 mod recording;
 mod schedule;
 mod server;
@@ -19,6 +21,6 @@ mod versions;
 mod world;
 
 pub use behaviour::{Action, action, ward_followed};
-pub use drive::{LoadError, drive};
+pub use drive::{LoadError, drive, press};
 pub use schedule::{Kind, Schedule, Slot, User};
 pub use server::serve;

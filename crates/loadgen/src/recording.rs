@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use drill::Class;
 use futures_util::stream::{self, Stream, StreamExt};
 use timeline::{Arrival, HEADER, RECORD_BYTES};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::press::Tap;
 use crate::tally::Tally;
 
 /// Records that may wait for the controller: minutes of the busiest hour. What does not fit is lost, and
@@ -24,17 +26,47 @@ const FLUSH_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct Recorder {
     records: mpsc::Sender<Arrival>,
     tally: Arc<Tally>,
+    /// Counts those of a surge or a flood, beside all.
+    tap: Option<Arc<Tap>>,
 }
 
 impl Recorder {
     pub(crate) fn new(tally: Arc<Tally>, backlog: usize) -> (Self, mpsc::Receiver<Arrival>) {
         let (records, receiver) = mpsc::channel(backlog);
-        (Self { records, tally }, receiver)
+        let recorder = Self {
+            records,
+            tally,
+            tap: None,
+        };
+        (recorder, receiver)
+    }
+
+    /// The same, with a count of its own.
+    pub(crate) fn tapped(&self, tap: Arc<Tap>) -> Self {
+        Self {
+            tap: Some(tap),
+            ..self.clone()
+        }
+    }
+
+    /// Resolves when nobody reads any more.
+    pub(crate) async fn closed(&self) {
+        self.records.closed().await;
+    }
+
+    /// A request of that class goes out now.
+    pub(crate) fn sending(&self, class: Class) {
+        if let Some(tap) = &self.tap {
+            tap.sending(class);
+        }
     }
 
     /// Keeps a record without ever waiting.
     pub(crate) fn record(&self, arrival: Arrival) {
         self.tally.count(&arrival);
+        if let Some(tap) = &self.tap {
+            tap.ended(&arrival);
+        }
         if self.records.try_send(arrival).is_err() {
             self.tally.lost();
         }
@@ -90,7 +122,6 @@ async fn piece(mut open: Open) -> (Bytes, Option<Open>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use drill::Class;
     use timeline::{Arrivals, Offset, Outcome};
 
     const ARRIVAL: Arrival = Arrival {

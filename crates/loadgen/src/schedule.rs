@@ -59,6 +59,15 @@ pub struct Schedule {
     begin: Offset,
     duration: Duration,
     traffic: Traffic,
+    surge: Option<Crowd>,
+}
+
+/// Users who come beside those of the curve, all for the same time.
+#[derive(Debug, Clone, Copy)]
+struct Crowd {
+    users: u32,
+    from: Offset,
+    until: Offset,
 }
 
 impl Schedule {
@@ -69,12 +78,24 @@ impl Schedule {
             begin: Offset(plan.begin_ns),
             duration: plan.duration,
             traffic: plan.traffic.clone(),
+            surge: None,
         }
     }
 
-    /// When the load ends: nothing is due at or after it.
+    /// The schedule of users who come beside those of this one, from `from` for as long as `lasts`, but not beyond the
+    /// load. Their numbers follow those of the curve, and their slots lie on the same grid.
+    pub fn surge(&self, users: u32, from: Offset, lasts: Duration) -> Self {
+        let until = Offset::from(from.as_duration() + lasts);
+        Self {
+            surge: Some(Crowd { users, from, until }),
+            ..self.clone()
+        }
+    }
+
+    /// When the load ends, or the surge: nothing is due at or after it.
     pub fn end(&self) -> Offset {
-        Offset::from(self.begin.as_duration() + self.duration)
+        let end = Offset::from(self.begin.as_duration() + self.duration);
+        self.surge.map_or(end, |crowd| crowd.until.min(end))
     }
 
     /// Users that are active at `at`.
@@ -82,13 +103,19 @@ impl Schedule {
         self.traffic.users_at(at.since(self.begin))
     }
 
-    /// Every user that the curve can call, in the order of their numbers.
+    /// Every user that the curve can call, or of the surge, in the order of their numbers.
     ///
     /// Phases follow the golden ratio over the users of one kind: any number of active users is spread
     /// evenly over the period, so neither the begin nor a rising curve makes a burst.
     pub fn users(&self) -> impl Iterator<Item = User> {
         let mut seen = [0_u64; 2];
-        (0..self.traffic.peak_users()).map(move |number| {
+        let of_curve = self.traffic.peak_users();
+        let (first, upto) = match self.surge {
+            None => (0, of_curve),
+            Some(crowd) => (of_curve, of_curve + crowd.users),
+        };
+        // Counted from 0, because a phase follows from all users of the same kind before.
+        let all = (0..upto).map(move |number| {
             let (kind, every) = if self.traffic.is_monitor(number) {
                 (Kind::Monitor, self.traffic.monitor_every())
             } else {
@@ -103,7 +130,8 @@ impl Schedule {
                 phase,
                 every,
             }
-        })
+        });
+        all.skip(first as usize)
     }
 
     /// The slots of `user`, in time order.
@@ -125,7 +153,11 @@ impl Schedule {
 
     fn is_active(&self, user: User, number: u32) -> bool {
         let due = self.due(user, number);
-        due < self.end() && user.number < self.users_at(due)
+        let wanted = match self.surge {
+            None => user.number < self.users_at(due),
+            Some(crowd) => crowd.from <= due,
+        };
+        due < self.end() && wanted
     }
 }
 
@@ -222,6 +254,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_surge_is_due_within_its_time_and_spread_over_it(
+            users in 50_u32..2000, from_s in 1_u64..650, lasts_s in 7_u64..40,
+        ) {
+            let curve = schedule(50, 145);
+            let (from, lasts) = (Offset::from(Duration::from_secs(from_s)), Duration::from_secs(lasts_s));
+            let surge = curve.surge(users, from, lasts);
+            prop_assert!(surge.end() <= curve.end());
+            let mut due = 0;
+            for (number, user) in (145..).zip(surge.users()) {
+                prop_assert_eq!(user.number, number);
+                for slot in surge.slots(user) {
+                    prop_assert!(from <= slot.due && slot.due < surge.end());
+                    due += 1;
+                }
+            }
+            let pace = curve.traffic.requests_per_s(users);
+            let expected = pace * surge.end().since(from).as_secs_f64();
+            // Each of the two kinds is off by a few, at either end.
+            prop_assert!((f64::from(due) - expected).abs() <= 12.0 + expected * 0.02, "{due} of {expected}");
+        }
+
         #[test]
         fn the_first_users_are_spread_over_the_period(users in 20_usize..2000) {
             let schedule = schedule(2000, 2000);

@@ -1,4 +1,4 @@
-//! The generator's own interface: `POST /drive`, `GET /clock`, `GET /livez`, `GET /stats`.
+//! The generator's own interface: `POST /drive`, `POST /press`, `GET /clock`, `GET /livez`, `GET /stats`.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,14 +12,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use timeline::{Address, LoadPlan};
+use timeline::{Address, LoadPlan, PressOrder};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::press::press;
 use crate::recording::{BACKLOG, Recorder, recording};
 use crate::tally::Tally;
 use crate::user::live_through;
@@ -86,13 +88,8 @@ impl Generator {
                 plain(StatusCode::OK, json!({ "unix_ns": clock::unix_ns() }))
             }
             (&Method::GET, "/stats") => plain(StatusCode::OK, self.stats()),
-            (&Method::POST, "/drive") => match self.drive(request).await {
-                Ok(response) => response,
-                Err(Refusal(status, message)) => {
-                    tracing::warn!(%status, message, "load refused");
-                    plain(status, message)
-                }
-            },
+            (&Method::POST, "/drive") => self.drive(request).await.unwrap_or_else(refuse),
+            (&Method::POST, "/press") => self.press(request).await.unwrap_or_else(refuse),
             _ => plain(StatusCode::NOT_FOUND, "no such page"),
         }
     }
@@ -135,6 +132,20 @@ impl Generator {
     }
 }
 
+impl Generator {
+    async fn press(&self, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+        let order: PressOrder = read("order", request).await?;
+        let load = {
+            let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+            latest.as_ref().and_then(|latest| latest.world.upgrade())
+        };
+        let load = load.ok_or(Refusal(StatusCode::CONFLICT, "no load is running".into()))?;
+        tracing::info!(pressure = %order.pressure, lasts = ?order.lasts, "pressure accepted");
+        let lines = press(&load, order).map(|line| Ok(Frame::data(line)));
+        Ok(Response::new(StreamBody::new(lines).boxed_unsync()))
+    }
+}
+
 /// Runs every user to its end. Dropped, it drops them all.
 async fn load(world: Arc<World>) {
     let mut users: JoinSet<()> = world
@@ -151,22 +162,32 @@ async fn load(world: Arc<World>) {
 }
 
 async fn read_plan(request: Request<Incoming>) -> Result<LoadPlan, Refusal> {
-    let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, message);
-    let body = Limited::new(request.into_body(), MAX_PLAN_BYTES).collect();
-    let body = body.await.map_err(|error| bad(error.to_string()))?;
-    let plan: LoadPlan =
-        serde_json::from_slice(&body.to_bytes()).map_err(|error| bad(format!("plan: {error}")))?;
+    let plan: LoadPlan = read("plan", request).await?;
     if plan.duration.is_zero() {
         return Err(bad("plan: duration is zero".into()));
     }
     Ok(plan)
 }
 
+async fn read<T: DeserializeOwned>(what: &str, request: Request<Incoming>) -> Result<T, Refusal> {
+    let body = Limited::new(request.into_body(), MAX_PLAN_BYTES).collect();
+    let body = body.await.map_err(|error| bad(error.to_string()))?;
+    serde_json::from_slice(&body.to_bytes()).map_err(|error| bad(format!("{what}: {error}")))
+}
+
+fn bad(message: String) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, message)
+}
+
+fn refuse(Refusal(status, message): Refusal) -> Response<Body> {
+    tracing::warn!(%status, message, "refused");
+    plain(status, message)
+}
+
 async fn resolve(
     name: &str,
     addresses: &[Address],
 ) -> Result<Arc<[std::net::SocketAddr]>, Refusal> {
-    let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, message);
     let mut resolved = Vec::with_capacity(addresses.len());
     for address in addresses {
         let found = lookup_host(address).await;

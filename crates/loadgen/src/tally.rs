@@ -35,6 +35,9 @@ pub(crate) struct Counts {
 impl Tally {
     pub(crate) fn count(&self, arrival: &Arrival) {
         self.recorded.fetch_add(1, Relaxed);
+        if arrival.is_abuse() {
+            return;
+        }
         let class = Class::ALL.iter().position(|c| *c == arrival.class);
         if let Some(class) = class {
             self.arrivals[class][arrival.outcome as usize].fetch_add(1, Relaxed);

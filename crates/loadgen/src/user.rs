@@ -153,7 +153,8 @@ fn json(value: &impl serde::Serialize) -> Bytes {
     serde_json::to_vec(value).map_or_else(|_| Bytes::new(), Bytes::from)
 }
 
-fn ending(
+/// What an answer means, when `expected` is the status that was asked for.
+pub(crate) fn ending(
     answer: Result<Answer, Outcome>,
     expected: u16,
     is_usable: impl FnOnce(&[u8]) -> bool,

@@ -31,8 +31,8 @@ pub(crate) struct World {
     pub(crate) schedule: Schedule,
     pub(crate) clock: Clock,
     pub(crate) recorder: Recorder,
-    pub(crate) versions: Versions,
-    pub(crate) alerts: AlertBook,
+    pub(crate) versions: Arc<Versions>,
+    pub(crate) alerts: Arc<AlertBook>,
     /// The platform's address: one, that moves.
     pub(crate) vip: Arc<[SocketAddr]>,
     /// The CDN's addresses.
@@ -50,11 +50,25 @@ impl World {
             schedule: Schedule::new(plan),
             clock: Clock::anchored(plan.zero_unix_ns),
             recorder,
-            versions: Versions::new(plan.stale_after),
-            alerts: AlertBook::new(),
+            versions: Arc::new(Versions::new(plan.stale_after)),
+            alerts: Arc::new(AlertBook::new()),
             vip: Arc::default(),
             cdn: Arc::default(),
             _permit: None,
+        }
+    }
+
+    /// The same platform and the same load, for users who come beside the curve's.
+    pub(crate) fn beside(&self, schedule: Schedule, recorder: Recorder) -> Self {
+        Self {
+            schedule,
+            recorder,
+            versions: self.versions.clone(),
+            alerts: self.alerts.clone(),
+            vip: self.vip.clone(),
+            cdn: self.cdn.clone(),
+            _permit: None,
+            ..*self
         }
     }
 
@@ -79,6 +93,7 @@ impl World {
         let ending = if sent.since(due) > LATEST {
             (Outcome::NotSent, 0)
         } else {
+            self.recorder.sending(class);
             work.await
         };
         let happened = ending.0 != Outcome::NotSent;

@@ -1,8 +1,8 @@
 //! The episodes, one after another, each from full health and back to it.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use chaos::{Affliction, Recovery, UndoLedger};
+use chaos::{Recovery, UndoLedger};
 use clock::Clock;
 use drill::{Component, Drill, Episode, Parts, Players, derive_seed};
 use engine::{Docker, Member};
@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Progress, RunError, Say,
+    affliction::Affliction,
     guard::{LossCheck, Stop},
     lookout::{Lookout, Seen, full_health},
+    press::Press,
     recorder::Recorder,
 };
 
@@ -20,6 +22,8 @@ use crate::{
 pub(crate) struct Cast<'a> {
     pub(crate) docker: &'a Docker,
     pub(crate) members: &'a [Member],
+    /// The load generator.
+    pub(crate) loadgen: SocketAddr,
     pub(crate) ledger: &'a UndoLedger,
     pub(crate) recorder: &'a Recorder,
     pub(crate) lookout: Lookout,
@@ -33,6 +37,12 @@ pub(crate) struct Cast<'a> {
 
 /// Why the rest of an episode does not take place. It is recorded, and the drill goes on.
 struct Failed(String);
+
+impl Failed {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl Cast<'_> {
     /// Plays every episode of the drill. Each fault is healed before the next, also when the run ends early.
@@ -134,7 +144,7 @@ impl Cast<'_> {
             }
         };
         let proof = self.prove(number, &affliction).await;
-        self.wait(episode.hold).await;
+        self.wait(affliction.hold(episode.hold)).await;
         self.recorder
             .record(Event::HealRequested { episode: number })
             .await;
@@ -194,15 +204,7 @@ impl Cast<'_> {
                 .collect(),
         };
         self.recorder.record(event).await;
-        let affliction = chaos::apply(
-            self.docker,
-            self.ledger,
-            &episode.fault,
-            &members,
-            episode.hold,
-        )
-        .await
-        .map_err(|error| Failed(error.to_string()))?;
+        let affliction = self.apply(drill, episode, &members).await?;
         self.recorder
             .record(Event::FaultApplied { episode: number })
             .await;
@@ -212,6 +214,23 @@ impl Cast<'_> {
             names.join(", ")
         )));
         Ok(affliction)
+    }
+
+    /// To the members, or through the entrance with the load.
+    async fn apply(
+        &self,
+        drill: &Drill,
+        episode: &Episode,
+        members: &[Member],
+    ) -> Result<Affliction, Failed> {
+        let (fault, hold) = (&episode.fault, episode.hold);
+        if let Some(pressure) = fault.pressure() {
+            let lookout = self.lookout.clone();
+            let press = Press::start(self.loadgen, pressure, &drill.traffic, hold, lookout).await;
+            return press.map(Affliction::Load).map_err(Failed::because);
+        }
+        let applied = chaos::apply(self.docker, self.ledger, fault, members, hold).await;
+        applied.map(Affliction::Member).map_err(Failed::because)
     }
 
     async fn prove(&self, number: usize, affliction: &Affliction) -> Result<(), Failed> {
@@ -224,8 +243,7 @@ impl Cast<'_> {
                 self.recorder.record(event).await;
                 Ok(())
             }
-            Err(error) => {
-                let reason = error.to_string();
+            Err(reason) => {
                 let event = Event::FaultFailed {
                     episode: number,
                     reason: reason.clone(),

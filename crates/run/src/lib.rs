@@ -4,7 +4,9 @@
 //! None of them knows another; only this crate does. What is recorded goes into a run folder that
 //! [`verdict`] can judge again at any time.
 
+mod affliction;
 mod conduct;
+mod entrance;
 mod episodes;
 mod error;
 mod excerpts;
@@ -17,6 +19,7 @@ mod load;
 mod log_line;
 mod lookout;
 mod pages;
+mod press;
 mod progress;
 mod raise;
 mod recorder;

@@ -153,7 +153,7 @@ impl Tally {
             .flatten()
         {
             self.arrivals += 1;
-            self.bad += u64::from(arrival.outcome != Outcome::Ok);
+            self.bad += u64::from(arrival.outcome != Outcome::Ok && !arrival.is_abuse());
             self.budget.see(&arrival, now);
         }
     }

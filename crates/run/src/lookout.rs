@@ -6,15 +6,20 @@ use engine::{Docker, Watch};
 use futures_util::StreamExt;
 use probe::Board;
 use timeline::{Event, Offset, Sighting, WatchList};
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
-use crate::{RunError, recorder::Recorder};
+use crate::{RunError, entrance::Entrance, recorder::Recorder};
 
 /// What is known of the platform now.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// Health and roles by member.
     pub(crate) board: Board,
+    /// What the load balancers count.
+    pub(crate) entrance: Entrance,
     /// Set when the observer is gone: the board is stale from then on.
     pub(crate) lost: Option<String>,
 }
@@ -38,6 +43,7 @@ pub(crate) async fn look(
     let expected = list.members.iter().map(|m| m.name.clone()).collect();
     let (seen, lookout) = watch::channel(Seen {
         board: Board::new(expected),
+        entrance: Entrance::default(),
         lost: None,
     });
     tokio::spawn(async move {
@@ -65,6 +71,12 @@ pub(crate) async fn look(
 async fn note(seen: &watch::Sender<Seen>, recorder: Option<&Recorder>, sighting: Sighting) {
     if matches!(sighting, Sighting::Member(_)) {
         seen.send_modify(|seen| seen.board.apply(&sighting));
+    } else {
+        // Nobody waits for a count.
+        seen.send_if_modified(|seen| {
+            seen.entrance.take(&sighting, Instant::now());
+            false
+        });
     }
     if let Some(recorder) = recorder {
         recorder.record(sighting.into()).await;
@@ -171,6 +183,7 @@ mod tests {
     fn channel() -> (watch::Sender<Seen>, Lookout) {
         watch::channel(Seen {
             board: Board::new(vec!["api-1".into()]),
+            entrance: Entrance::default(),
             lost: None,
         })
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use drill::{Component, Role, Traffic};
+use drill::{Component, Pressure, Role, Traffic};
 use serde::{Deserialize, Serialize};
+
+use crate::Fates;
 
 /// `host:port`.
 pub type Address = String;
@@ -28,6 +30,26 @@ pub struct LoadPlan {
     pub vip: Address,
     /// The CDN's addresses; a client falls back to the next when one can't be reached.
     pub cdn: Vec<Address>,
+}
+
+/// What the load generator is asked to add to the load that it runs: the body of `POST /press`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PressOrder {
+    /// Who comes.
+    pub pressure: Pressure,
+    /// When they leave, whatever becomes of whoever asked: nothing is due after it.
+    pub lasts: Duration,
+}
+
+/// One line of the answer: all since the pressure began. The last line comes when the last request has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pressed {
+    /// Since the beginning.
+    pub elapsed: Duration,
+    /// Requests that were sent, pings of live streams left out.
+    pub sent: u64,
+    /// What became of those that have ended, pings and alerts included.
+    pub fates: Fates,
 }
 
 /// A member that the observer watches.

@@ -7,6 +7,7 @@
 
 mod arrival;
 mod event;
+mod fate;
 mod instrument;
 mod records;
 mod store;
@@ -16,8 +17,10 @@ pub use arrival::{
     Arrival, ArrivalError, Arrivals, FOOTER_USER, HEADER, NEVER, Outcome, RECORD_BYTES,
 };
 pub use event::{BillLine, Entry, Event, Header, Offset, Placed};
+pub use fate::{FIRST_ABUSER, Fates};
 pub use instrument::{
-    Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, Sighting, WatchList, Watched,
+    Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, PressOrder, Pressed, Sighting,
+    WatchList, Watched,
 };
 pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};
 pub use stored::{

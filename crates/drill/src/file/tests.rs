@@ -270,3 +270,25 @@ fn a_guard_that_guards_nothing_is_refused_at_its_line() {
         "unknown field `blast`",
     );
 }
+
+#[test]
+fn a_fault_of_the_load_comes_through_the_entrance_and_lasts() {
+    let server = "target.any = { component = \"api\" }\nfault.kill = {}\nhold = \"12s\"";
+    let surged = |component: &str, hold: &str| {
+        let surge = format!(
+            "target.all = {{ component = \"{component}\" }}\nfault.surge = {{ users = 900 }}\nhold = \"{hold}\""
+        );
+        let names = ["api-1", "postgres-1", "haproxy-1"].map(String::from);
+        parse("x.toml", &GOOD.replacen(server, &surge, 1), |_| {
+            Ok(names.to_vec())
+        })
+    };
+    let refused = |component: &str, hold: &str, expected: &str| {
+        let error = surged(component, hold).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    refused("api", "12s", "surge: is for haproxy");
+    refused("haproxy", "1s", "x.toml:27: fault surge 900 users: a hold of 1s");
+    assert_eq!(surged("haproxy", "12s").unwrap().most_users(), 1450 + 900);
+    assert_eq!(parse("x.toml", GOOD, members).unwrap().most_users(), 1450);
+}
