@@ -47,6 +47,7 @@ pub fn way_back(fault: &Fault) -> &'static str {
         Fault::Cpu { .. } | Fault::Memory { .. } => "the engine gives back the limits of before",
         Fault::Cut { .. } => "the engine puts it back on the network, with its address and names",
         Fault::FlushCache {} | Fault::FailOver {} => "nothing: the platform goes on from there",
+        load if load.pressure().is_some() => "the load generator, whose order ends by itself",
         held if held::is_held(held) => "the agent that holds it ends with its holder",
         _ => "a command in the member",
     }

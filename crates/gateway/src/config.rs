@@ -9,6 +9,14 @@ use service_kit::env::{Env, HostPort, Mistakes};
 const CLIENT_RATE_PER_SECOND: u32 = 10;
 /// A page load asks for several things at once.
 const CLIENT_BURST: u32 = 20;
+/// Users who come beside those who are known: a surge brings a hundred a second to two gateways for ten seconds.
+const NEWCOMER_RATE_PER_SECOND: u32 = 40;
+/// A gateway that starts anew meets everybody as a newcomer: half of 190 requests a second, less with each that it knows.
+const NEWCOMER_BURST: u32 = 600;
+/// One gateway alone carries the busiest hour, and a surge beside it.
+const TOTAL_RATE_PER_SECOND: u32 = 400;
+/// A second of it.
+const TOTAL_BURST: u32 = 400;
 /// Readings are a few hundred bytes.
 const MAX_BODY_BYTES: u32 = 65_536;
 /// The slowest request is an administrator's write with a deadline of one second, tried twice.
@@ -27,6 +35,14 @@ pub struct Config {
     pub client_rate_per_second: u32,
     /// Requests that one client may send at once (`CLIENT_BURST`).
     pub client_burst: u32,
+    /// Requests a second that all clients may go on sending that were not seen lately (`NEWCOMER_RATE_PER_SECOND`).
+    pub newcomer_rate_per_second: u32,
+    /// Requests that those may send at once (`NEWCOMER_BURST`).
+    pub newcomer_burst: u32,
+    /// Requests a second that everybody together may go on sending (`TOTAL_RATE_PER_SECOND`).
+    pub total_rate_per_second: u32,
+    /// Requests that everybody together may send at once (`TOTAL_BURST`).
+    pub total_burst: u32,
     /// Largest body of a request (`MAX_BODY_BYTES`).
     pub max_body_bytes: u32,
     /// Longest time that a client waits for an answer (`REQUEST_TIMEOUT`).
@@ -41,6 +57,10 @@ impl Configured for Config {
         let ws = env.required("WS_UPSTREAM");
         let rate = env.or("CLIENT_RATE_PER_SECOND", CLIENT_RATE_PER_SECOND);
         let burst = env.or("CLIENT_BURST", CLIENT_BURST);
+        let newcomer_rate = env.or("NEWCOMER_RATE_PER_SECOND", NEWCOMER_RATE_PER_SECOND);
+        let newcomer_burst = env.or("NEWCOMER_BURST", NEWCOMER_BURST);
+        let total_rate = env.or("TOTAL_RATE_PER_SECOND", TOTAL_RATE_PER_SECOND);
+        let total_burst = env.or("TOTAL_BURST", TOTAL_BURST);
         let body = env.or("MAX_BODY_BYTES", MAX_BODY_BYTES);
         let timeout = env.or("REQUEST_TIMEOUT", REQUEST_TIMEOUT);
         env.finish(|| {
@@ -50,6 +70,10 @@ impl Configured for Config {
                 ws: ws?,
                 client_rate_per_second: rate?,
                 client_burst: burst?,
+                newcomer_rate_per_second: newcomer_rate?,
+                newcomer_burst: newcomer_burst?,
+                total_rate_per_second: total_rate?,
+                total_burst: total_burst?,
                 max_body_bytes: body?,
                 request_timeout: timeout?,
             })

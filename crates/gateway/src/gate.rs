@@ -71,11 +71,12 @@ impl Gate {
     ) -> Response<Answer> {
         let client = match headers::id(request.headers(), CLIENT_ID) {
             Some(id) => Client::Named(id.into()),
-            None => Client::At(peer.ip()),
+            None => Client::At(headers::origin(request.headers()).unwrap_or(peer.ip())),
         };
-        if let Err(wait) = self.limiter.admit(client) {
-            self.counters.limited.inc();
-            return too_many(wait);
+        if let Err(refused) = self.limiter.admit(client) {
+            let by = refused.by.name();
+            self.counters.limited.with_label_values(&[by]).inc();
+            return too_many(refused.wait);
         }
         let passed = match headers::wants_websocket(request.method(), request.headers()) {
             true => self.tunnel(request, deadline).await,

@@ -5,11 +5,14 @@ use hyper::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{HeaderMap, Method};
+use std::net::IpAddr;
 
 /// Who sends, by its own account.
 pub(crate) const CLIENT_ID: &str = "x-client-id";
 /// Names a request in every log on its way.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
+/// Where a request came from, as each hop saw it.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Longest id in bytes that is taken from a client.
 const LONGEST_ID: usize = 64;
 
@@ -49,6 +52,13 @@ pub(crate) fn wants_websocket(method: &Method, headers: &HeaderMap) -> bool {
 pub(crate) fn id<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let id = headers.get(name)?.to_str().ok()?;
     (!id.is_empty() && id.len() <= LONGEST_ID).then_some(id)
+}
+
+/// Where a request came to the load balancer from: what that has added last. All before it is hearsay.
+pub(crate) fn origin(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all(FORWARDED_FOR).iter().next_back()?;
+    let last = last.to_str().ok()?.rsplit(',').next()?;
+    last.trim().parse().ok()
 }
 
 /// Makes ids that differ between instances, restarts and requests.
@@ -94,6 +104,18 @@ mod tests {
         strip_hop_by_hop(&mut headers);
         assert_eq!(headers.len(), 1);
         assert!(headers.contains_key("x-public"));
+    }
+
+    #[test]
+    fn the_origin_is_what_the_last_hop_saw() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(origin(&headers), None);
+        headers.append(FORWARDED_FOR, HeaderValue::from_static("6.6.6.6, 7.7.7.7"));
+        assert_eq!(origin(&headers), Some([7, 7, 7, 7].into()));
+        headers.append(FORWARDED_FOR, HeaderValue::from_static("10.0.0.9"));
+        assert_eq!(origin(&headers), Some([10, 0, 0, 9].into()));
+        headers.append(FORWARDED_FOR, HeaderValue::from_static("nonsense"));
+        assert_eq!(origin(&headers), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use config::Config;
 use gate::Gate;
 use gcra::Gcra;
 use headers::RequestIds;
-use limiter::Limiter;
+use limiter::{Allowed, Limiter};
 use metrics::Counters;
 use pool::Pool;
 
@@ -46,12 +46,16 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
 
 /// Serves on a given listener until shut down.
 pub async fn serve(config: Config, process: Process, listener: TcpListener) -> Result<(), Failure> {
-    let gcra = Gcra::new(config.client_rate_per_second, config.client_burst);
+    let limits = Allowed {
+        client: Gcra::new(config.client_rate_per_second, config.client_burst),
+        newcomers: Gcra::new(config.newcomer_rate_per_second, config.newcomer_burst),
+        total: Gcra::new(config.total_rate_per_second, config.total_burst),
+    };
     let streams = TaskTracker::new();
     let gate = Arc::new(Gate {
         api: Pool::new(config.api),
         ws: config.ws,
-        limiter: Limiter::new(gcra),
+        limiter: Limiter::new(limits),
         retries: RetryBudget::new(),
         ids: RequestIds::new(),
         counters: Counters::new(&process.metrics)?,

@@ -8,8 +8,8 @@ use service_kit::metrics::{HttpMetrics, Metrics};
 pub(crate) struct Counters {
     /// `http_requests_total{route,status}` and `http_request_seconds{route}`.
     pub(crate) http: HttpMetrics,
-    /// `gateway_limited_total`.
-    pub(crate) limited: IntCounter,
+    /// `gateway_limited_total{by}`.
+    pub(crate) limited: IntCounterVec,
     /// `gateway_upstream_errors_total{upstream,kind}`.
     pub(crate) upstream: IntCounterVec,
     /// `gateway_upstream_retries_total`.
@@ -23,7 +23,11 @@ impl Counters {
     pub(crate) fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
         Ok(Self {
             http: HttpMetrics::new(metrics)?,
-            limited: metrics.counter("gateway_limited_total", "Requests refused with 429.")?,
+            limited: metrics.counters(
+                "gateway_limited_total",
+                "Requests refused with 429, by the limit (client, newcomer, total).",
+                &["by"],
+            )?,
             upstream: metrics.counters(
                 "gateway_upstream_errors_total",
                 "Failed tries by upstream (api, ws) and kind (connect, closed, timeout).",

@@ -1,6 +1,6 @@
 //! One row for each episode: what was done, what users noticed, and how long it took to mend.
 
-use drill::{Class, Target};
+use drill::{Class, Episode};
 use timeline::Offset;
 
 use crate::{
@@ -33,7 +33,7 @@ fn row(story: &Story, tally: &Tally, number: usize) -> EpisodeFigures {
     EpisodeFigures {
         name: episode.name.clone(),
         target: episode.target.to_string(),
-        victim: victim(&episode.target),
+        victim: victim(episode),
         fault: episode.fault.to_string(),
         members: chapter.members.clone(),
         roles: chapter.roles.clone(),
@@ -86,8 +86,13 @@ pub(crate) fn detail(chapter: &Chapter) -> String {
     .unwrap_or_default()
 }
 
-/// The component that a target belongs to, with the role where the target is one; else the target.
-fn victim(target: &Target) -> String {
+/// The component that a target belongs to, with the role where the target is one; else the target. What comes with the load
+/// hits everybody behind the entrance: there it is the fault.
+fn victim(episode: &Episode) -> String {
+    if let Some(pressure) = episode.fault.pressure() {
+        return pressure.to_string();
+    }
+    let target = &episode.target;
     let component = target
         .component()
         .map_or_else(|| target.to_string(), |c| c.to_string());

@@ -173,7 +173,7 @@ pub struct LoadFigures {
     pub users_seen: u32,
     /// Most users that the curve holds for a whole period: this many must be seen.
     pub users_due: u32,
-    /// Arrivals recorded.
+    /// Arrivals recorded, those of abusers left out.
     pub arrivals: u64,
     /// Arrivals without a good answer.
     pub bad: u64,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use timeline::Offset;
 
 use crate::{
-    Kept, PageFigures,
+    Kept, PageFigures, PressureFigures,
     budget::{self, Budget},
     clauses, confidence, counters, episodes,
     evidence::{self, Recording},
@@ -18,7 +18,7 @@ use crate::{
     },
     load,
     members::{self, MemberFigures},
-    series,
+    pressure, series,
     story::Story,
     tally::Tally,
     uptime::WorstWindow,
@@ -225,6 +225,9 @@ pub struct Judgement {
     pub classes: Vec<ClassFigures>,
     /// Each episode of the drill, in order.
     pub episodes: Vec<EpisodeFigures>,
+    /// Who came with each fault of the load, and what became of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pressures: Vec<PressureFigures>,
     /// The worst window of the users' time, for each of several lengths.
     #[serde(default)]
     pub user_uptime: Vec<WorstWindow>,
@@ -292,6 +295,7 @@ pub(crate) fn assemble(
         budget,
         members: members::figures(story),
         witnesses: witnesses::witnesses(story),
+        pressures: pressure::figures(story, tally),
         user_uptime: tally.uptime.worst(),
         confidence: confidence::confidence(drill, &episodes, &quiet),
         quiet,

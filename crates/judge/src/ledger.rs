@@ -77,7 +77,7 @@ impl Acknowledged {
             begin: story.zero(),
             every: drill.traffic.monitor_every(),
             zero_unix_ns: story.header.zero_unix_ns,
-            monitors: vec![Monitor::default(); drill.traffic.peak_users() as usize],
+            monitors: vec![Monitor::default(); drill.most_users() as usize],
         }
     }
 

@@ -31,7 +31,7 @@ impl LiveBudget {
 
     /// Counts an arrival that was read at `now`.
     pub fn see(&mut self, arrival: &Arrival, now: Offset) {
-        if arrival.due.0 > now.0.saturating_add(BEYOND_NS) {
+        if arrival.is_abuse() || arrival.due.0 > now.0.saturating_add(BEYOND_NS) {
             return;
         }
         let bad = arrival.outcome != Outcome::Ok || arrival.done == NEVER;

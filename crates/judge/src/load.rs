@@ -40,7 +40,7 @@ pub(crate) fn figures(story: &Story, tally: &Tally) -> LoadFigures {
         peak_users: traffic.peak_users(),
         users_seen: tally.users.seen().into_iter().max().unwrap_or(0),
         users_due: tally.users.due(traffic),
-        arrivals: tally.arrivals,
+        arrivals: tally.arrivals - tally.abuse,
         bad: counted - answered,
         peak_requests_per_s: tally.slots.peak_rate(PEAK_OVER_S),
         mean_requests_per_s: match seconds > 0.0 {

@@ -10,6 +10,7 @@ use crate::{
     latency::{self, Latencies},
     ledger::Acknowledged,
     outage::Outages,
+    pressure::Pressures,
     series::AnsweredOverTime,
     slots::{CLASSES, Slots, index},
     story::{Story, Stretch},
@@ -28,6 +29,10 @@ pub(crate) struct Tally {
     stretches: Vec<Stretch>,
     /// All arrivals read.
     pub(crate) arrivals: u64,
+    /// Of those, abusers'.
+    pub(crate) abuse: u64,
+    /// Those who came with a fault of the load.
+    pub(crate) pressures: Pressures,
     /// Arrivals due beyond the end of the timeline; counted nowhere else.
     pub(crate) strays: u64,
     /// By second of the run (not of the load) and class.
@@ -83,6 +88,8 @@ impl Tally {
             horizon: Offset(end),
             stretches: story.stretches(),
             arrivals: 0,
+            abuse: 0,
+            pressures: Pressures::new(story),
             strays: 0,
             slots: Slots::default(),
             latencies: std::array::from_fn(|_| Latencies::new(limits())),
@@ -123,6 +130,11 @@ impl Tally {
         self.arrivals += 1;
         if arrival.due >= self.horizon {
             self.strays += 1;
+            return;
+        }
+        self.pressures.add(self.episode_at(arrival.due), arrival);
+        if arrival.is_abuse() {
+            self.abuse += 1;
             return;
         }
         let class = index(arrival.class);

@@ -63,7 +63,7 @@ impl Uptime {
             zero: story.zero(),
             away: period * AWAY_PERIODS,
             windows_s: windows_s.into_iter().collect(),
-            last: vec![None; traffic.peak_users() as usize],
+            last: vec![None; story.header.drill.most_users() as usize],
             seconds: vec![],
         }
     }

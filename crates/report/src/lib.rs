@@ -46,15 +46,17 @@ pub fn styled_text(judgement: &Judgement, style: Style) -> String {
     for line in sections::about(judgement) {
         out += &paint.paragraph(line.tone, &line.text);
     }
-    for section in [
-        sections::findings(judgement),
-        sections::episodes(judgement),
-        sections::stopwatch(judgement),
-        sections::ledger(judgement),
-        sections::load(judgement),
-        sections::components(judgement),
-        sections::bill(judgement),
-    ] {
+    let all = [
+        Some(sections::findings(judgement)),
+        Some(sections::episodes(judgement)),
+        sections::pressure(judgement),
+        Some(sections::stopwatch(judgement)),
+        Some(sections::ledger(judgement)),
+        Some(sections::load(judgement)),
+        Some(sections::components(judgement)),
+        Some(sections::bill(judgement)),
+    ];
+    for section in all.into_iter().flatten() {
         out.push('\n');
         out += &paint.section(&section);
     }

@@ -27,7 +27,7 @@ struct Page<'a> {
     bars: Bars,
     chart: Chart,
     picture: Option<Picture>,
-    figures: [Section; 3],
+    figures: Vec<Section>,
     around: Vec<Around<'a>>,
     rest: [Section; 3],
     again: [(&'static str, &'a str); 2],
@@ -46,10 +46,14 @@ pub(crate) fn page(judgement: &Judgement, excerpts: &[Excerpt]) -> String {
         chart: chart(judgement),
         picture: picture(judgement),
         figures: [
-            sections::episodes(judgement),
-            sections::stopwatch(judgement),
-            sections::ledger(judgement),
-        ],
+            Some(sections::episodes(judgement)),
+            sections::pressure(judgement),
+            Some(sections::stopwatch(judgement)),
+            Some(sections::ledger(judgement)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         around: around(judgement, excerpts),
         rest: [
             sections::load(judgement),

@@ -5,6 +5,7 @@ mod compare;
 mod episodes;
 mod ledger;
 mod load;
+mod pressure;
 mod survival;
 mod verdict;
 
@@ -12,5 +13,6 @@ pub(crate) use compare::comparison;
 pub(crate) use episodes::{episodes, stopwatch};
 pub(crate) use ledger::ledger;
 pub(crate) use load::{again, bill, components, load};
+pub(crate) use pressure::pressure;
 pub(crate) use survival::{survival, survival_about, survival_headline};
 pub(crate) use verdict::{about, findings, headline};

@@ -243,6 +243,7 @@ impl Stage<'_> {
         let mut cast = Cast {
             docker: self.docker,
             members: &platform.raised.members,
+            loadgen: platform.loadgen,
             ledger: &undo,
             recorder,
             lookout: lookout.clone(),

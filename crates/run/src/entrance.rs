@@ -16,10 +16,14 @@ const KEPT: Duration = Duration::from_secs(60);
 /// A rate is not read off less time than this.
 const SHORTEST: Duration = Duration::from_millis(900);
 
-/// Requests at the entrance, of all load balancers together.
+/// Requests at the entrance, by load balancer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Entrance {
-    last: BTreeMap<String, f64>,
+pub(crate) struct Entrance(BTreeMap<String, Counted>);
+
+/// What one load balancer has counted.
+#[derive(Debug, Clone, Default)]
+struct Counted {
+    last: f64,
     total: f64,
     samples: VecDeque<(Instant, f64)>,
 }
@@ -39,18 +43,41 @@ impl Entrance {
         if counter != COUNTER || !value.is_finite() {
             return false;
         }
-        // The first sight is where counting begins; what falls is a process that began again at 0.
-        let before = self.last.insert(member.clone(), *value).unwrap_or(*value);
-        self.total += if *value < before { *value } else { value - before };
+        let counted = self.0.entry(member.clone()).or_insert_with(|| Counted {
+            last: *value,
+            ..Counted::default()
+        });
+        counted.take(*value, now);
+        true
+    }
+
+    /// Requests a second from `from` on, of all load balancers that were seen often enough; none where none was.
+    pub(crate) fn rate_since(&self, from: Instant) -> Option<f64> {
+        let rates = self
+            .0
+            .values()
+            .filter_map(|counted| counted.rate_since(from));
+        rates.reduce(|sum, rate| sum + rate)
+    }
+}
+
+impl Counted {
+    /// What falls is a process that began again at 0.
+    fn take(&mut self, value: f64, now: Instant) {
+        let before = std::mem::replace(&mut self.last, value);
+        self.total += if value < before {
+            value
+        } else {
+            value - before
+        };
         self.samples.push_back((now, self.total));
         while self.samples.front().is_some_and(|(at, _)| *at + KEPT < now) {
             self.samples.pop_front();
         }
-        true
     }
 
-    /// Requests a second between the first sample at or after `from` and the last; none where they are too close.
-    pub(crate) fn rate_since(&self, from: Instant) -> Option<f64> {
+    /// Between the first sample at or after `from` and the last; none where they are too close.
+    fn rate_since(&self, from: Instant) -> Option<f64> {
         let (begin, first) = self.samples.iter().find(|(at, _)| *at >= from)?;
         let (end, last) = self.samples.back()?;
         let took = end.duration_since(*begin);
@@ -77,13 +104,16 @@ mod tests {
         let mut entrance = Entrance::default();
         for second in 0..10_u32 {
             let now = begin + Duration::from_secs(second.into());
-            assert!(entrance.take(&count("haproxy-1", "requests", f64::from(second) * 100.0), now));
-            assert!(entrance.take(&count("haproxy-2", "requests", 7.0 + f64::from(second)), now));
+            let (one, other) = (f64::from(second) * 100.0, 7.0 + f64::from(second));
+            assert!(entrance.take(&count("haproxy-1", "requests", one), now));
+            let later = now + Duration::from_millis(300);
+            assert!(entrance.take(&count("haproxy-2", "requests", other), later));
             assert!(!entrance.take(&count("haproxy-1", "requests_to_api-1", 9.0), now));
         }
-        let rate = entrance.rate_since(begin + Duration::from_secs(4)).unwrap();
-        // Of the first second only what the second load balancer counted after the first sample.
-        assert!((rate - 101.0).abs() < 1.0, "{rate}");
+        assert_eq!(
+            entrance.rate_since(begin + Duration::from_secs(4)),
+            Some(101.0)
+        );
         assert_eq!(entrance.rate_since(begin + Duration::from_secs(9)), None);
     }
 
@@ -92,7 +122,10 @@ mod tests {
         let begin = Instant::now();
         let mut entrance = Entrance::default();
         for (second, value) in [(0, 500.0), (1, 600.0), (2, 50.0)] {
-            entrance.take(&count("haproxy-1", "requests", value), begin + Duration::from_secs(second));
+            entrance.take(
+                &count("haproxy-1", "requests", value),
+                begin + Duration::from_secs(second),
+            );
         }
         assert_eq!(entrance.rate_since(begin), Some(75.0));
     }

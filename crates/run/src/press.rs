@@ -15,11 +15,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{
-    RunError,
-    entrance::Entrance,
-    lookout::Lookout,
-};
+use crate::{RunError, entrance::Entrance, lookout::Lookout};
 
 /// A fault of a load is proven when this share of what was asked for is seen.
 const ENOUGH: f64 = 0.8;
@@ -148,7 +144,11 @@ fn shown(
     during_per_s: Option<f64>,
 ) -> Result<String, String> {
     let seconds = pressed.elapsed.as_secs_f64();
-    let sent_per_s = if seconds > 0.0 { pressed.sent as f64 / seconds } else { 0.0 };
+    let sent_per_s = if seconds > 0.0 {
+        pressed.sent as f64 / seconds
+    } else {
+        0.0
+    };
     let mut seen = format!(
         "{sent_per_s:.1} of {:.1} requests/s sent over {seconds:.1} s",
         asked.sent_per_s
@@ -190,7 +190,10 @@ mod tests {
     fn four_fifths_on_both_sides_are_a_proof() {
         let seen = shown(ASKED, sent(800), Some(60.0), Some(100.0)).unwrap();
         assert!(seen.contains("80.0 of 100.0 requests/s"), "{seen}");
-        assert!(seen.contains("100.0/s at the load balancers, 60.0/s before"), "{seen}");
+        assert!(
+            seen.contains("100.0/s at the load balancers, 60.0/s before"),
+            "{seen}"
+        );
         assert!(shown(ASKED, sent(800), None, Some(1.0)).is_ok());
     }
 

@@ -196,14 +196,14 @@ impl DerefMut for Lease {
     }
 }
 
-/// `postgres_pool{pool,state}`: connections by state `size`, `available` and requests `waiting`.
+/// `postgres_pool{pool,state}`: connections by state `size`, `available` and `in_use`, and requests `waiting`.
 #[derive(Debug, Clone)]
 pub struct PoolGauges(prometheus::IntGaugeVec);
 
 impl PoolGauges {
     /// Registers them.
     pub fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
-        let help = "Connections of a pool (size, available) and requests waiting for one.";
+        let help = "Connections of a pool (size, available, in_use) and requests waiting for one.";
         Ok(Self(metrics.gauges(
             "postgres_pool",
             help,
@@ -215,6 +215,7 @@ impl PoolGauges {
         for (state, value) in [
             ("size", size),
             ("available", available),
+            ("in_use", size.saturating_sub(available)),
             ("waiting", waiting),
         ] {
             self.0

@@ -288,7 +288,11 @@ fn a_fault_of_the_load_comes_through_the_entrance_and_lasts() {
         assert!(error.contains(expected), "{error}");
     };
     refused("api", "12s", "surge: is for haproxy");
-    refused("haproxy", "1s", "x.toml:27: fault surge 900 users: a hold of 1s");
+    refused(
+        "haproxy",
+        "1s",
+        "x.toml:27: fault surge 900 users: a hold of 1s",
+    );
     assert_eq!(surged("haproxy", "12s").unwrap().most_users(), 1450 + 900);
     assert_eq!(parse("x.toml", GOOD, members).unwrap().most_users(), 1450);
 }

@@ -9,5 +9,6 @@ mod control;
 mod cost;
 mod live;
 mod outcomes;
+mod press;
 mod stall;
 mod support;

@@ -51,7 +51,10 @@ impl Check for Haproxy {
         let (statistics, holder) =
             tokio::join!(self.statistics.get(STATISTICS), self.vip.get_afresh(WHO));
         let statistics = statistics?.ok(STATISTICS)?;
-        let mut look = read_servers(&Table::new(statistics.text()?), &self.site);
+        let table = Table::new(statistics.text()?);
+        let mut look = read_servers(&table, &self.site);
+        // At each look: how much comes in is known to the second.
+        look.readings.extend(read_entrance(&table));
         read_holder(holder, &self.name, &self.site, &mut look);
         Ok(look)
     }
@@ -111,22 +114,21 @@ fn read_servers(table: &Table<'_>, site: &Site) -> Look {
     look
 }
 
-/// Requests of clients, and what each server got; a server of several backends got the sum.
+/// Requests of clients.
+fn read_entrance(table: &Table<'_>) -> Option<Reading> {
+    let mut rows = table.rows();
+    let edge = rows.find(|row| row.get("pxname") == EDGE && row.get("svname") == "FRONTEND")?;
+    let requests = edge.get("req_tot").parse().ok()?;
+    Some(("requests".into(), requests))
+}
+
+/// What each server got; a server of several backends got the sum.
 fn read_counters(table: &Table<'_>) -> Vec<Reading> {
     let mut readings = BTreeMap::<String, f64>::new();
     for row in table.rows() {
-        let (counter, value) = if row.is_server() {
-            (
-                format!("requests_to_{}", row.get("svname")),
-                row.get("stot"),
-            )
-        } else if row.get("pxname") == EDGE && row.get("svname") == "FRONTEND" {
-            ("requests".into(), row.get("req_tot"))
-        } else {
-            continue;
-        };
-        if let Ok(value) = value.parse::<f64>() {
-            *readings.entry(counter).or_default() += value;
+        if let (true, Ok(requests)) = (row.is_server(), row.get("stot").parse::<f64>()) {
+            let counter = format!("requests_to_{}", row.get("svname"));
+            *readings.entry(counter).or_default() += requests;
         }
     }
     let readings = readings.into_iter();
@@ -248,7 +250,9 @@ mod tests {
     #[test]
     fn counters_are_summed_by_server() {
         let readings: BTreeMap<_, _> = read_counters(&Table::new(STATS)).into_iter().collect();
-        assert!(readings.contains_key("requests"));
+        assert!(!readings.contains_key("requests"));
+        assert!(read_entrance(&Table::new(STATS)).is_some_and(|(name, _)| name == "requests"));
+        assert_eq!(read_entrance(&Table::new("")), None);
         assert!(readings.contains_key("requests_to_api-1"));
         assert!(read_counters(&Table::new("")).is_empty());
     }

@@ -64,6 +64,12 @@ fn read_ready(status: StatusCode, text: &str) -> Look {
 const GATEWAY: &[Wanted] = &[
     all("requests", "http_requests_total"),
     all("limited", "gateway_limited_total"),
+    only(
+        "limited_newcomers",
+        "gateway_limited_total",
+        "by",
+        &["newcomer"],
+    ),
 ];
 
 const API: &[Wanted] = &[
@@ -80,6 +86,8 @@ const API: &[Wanted] = &[
     only("publishes_hedged", "publishes_total", "result", &["hedged"]),
     only("ingest_queue", "ingest_total", "path", &["queue"]),
     only("ingest_postgres", "ingest_total", "path", &["postgres"]),
+    only("pool_in_use_now", "postgres_pool", "state", &["in_use"]),
+    only("pool_waiting_now", "postgres_pool", "state", &["waiting"]),
 ];
 
 const WS: &[Wanted] = &[
