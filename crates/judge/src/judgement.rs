@@ -228,6 +228,9 @@ pub struct Judgement {
     /// Who came with each fault of the load, and what became of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pressures: Vec<PressureFigures>,
+    /// How hard the database and the pools in front of it worked, where the drill has a fault of the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strain: Vec<StrainFigures>,
     /// The worst window of the users' time, for each of several lengths.
     #[serde(default)]
     pub user_uptime: Vec<WorstWindow>,
@@ -296,6 +299,7 @@ pub(crate) fn assemble(
         members: members::figures(story),
         witnesses: witnesses::witnesses(story),
         pressures: pressure::figures(story, tally),
+        strain: strain::figures(story, tally),
         user_uptime: tally.uptime.worst(),
         confidence: confidence::confidence(drill, &episodes, &quiet),
         quiet,

@@ -32,6 +32,7 @@ mod primaries;
 mod series;
 mod slots;
 mod story;
+mod strain;
 pub mod survival;
 mod tally;
 #[cfg(test)]
@@ -69,6 +70,7 @@ pub use outage::Outage;
 pub use pages::PageFigures;
 pub use pressure::PressureFigures;
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
+pub use strain::StrainFigures;
 pub use uptime::WorstWindow;
 pub use witnesses::Witness;
 

@@ -10,6 +10,7 @@ use crate::{
     counters::Counters,
     figures::figure,
     primaries::Primaries,
+    strain::Strain,
     writers::{self, Writers},
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Story<'a> {
     /// Latest offset of any entry.
     pub(crate) last: Offset,
     pub(crate) counters: Counters,
+    /// How hard the database and the pools worked.
+    pub(crate) strain: Strain,
 }
 
 /// What the entries say of one episode.
@@ -136,6 +139,7 @@ impl<'a> Story<'a> {
             finished: false,
             last: Offset(0),
             counters: Counters::default(),
+            strain: Strain::default(),
         };
         for entry in entries {
             story.last = story.last.max(entry.at);
@@ -177,6 +181,7 @@ impl<'a> Story<'a> {
                 if counter == writers::COUNTER {
                     self.writers.see(at, member, *value);
                 }
+                self.strain.sample(at, member, counter, *value);
                 self.counters.sample(*component, member, counter, *value);
             }
             Event::EpisodeStarted { episode } => self.chapter(*episode, |c| c.started = Some(at)),

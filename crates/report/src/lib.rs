@@ -50,6 +50,7 @@ pub fn styled_text(judgement: &Judgement, style: Style) -> String {
         Some(sections::findings(judgement)),
         Some(sections::episodes(judgement)),
         sections::pressure(judgement),
+        sections::strain(judgement),
         Some(sections::stopwatch(judgement)),
         Some(sections::ledger(judgement)),
         Some(sections::load(judgement)),

@@ -48,6 +48,7 @@ pub(crate) fn page(judgement: &Judgement, excerpts: &[Excerpt]) -> String {
         figures: [
             Some(sections::episodes(judgement)),
             sections::pressure(judgement),
+            sections::strain(judgement),
             Some(sections::stopwatch(judgement)),
             Some(sections::ledger(judgement)),
         ]

@@ -6,6 +6,7 @@ mod episodes;
 mod ledger;
 mod load;
 mod pressure;
+mod strain;
 mod survival;
 mod verdict;
 
@@ -14,5 +15,6 @@ pub(crate) use episodes::{episodes, stopwatch};
 pub(crate) use ledger::ledger;
 pub(crate) use load::{again, bill, components, load};
 pub(crate) use pressure::pressure;
+pub(crate) use strain::strain;
 pub(crate) use survival::{survival, survival_about, survival_headline};
 pub(crate) use verdict::{about, findings, headline};

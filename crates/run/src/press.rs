@@ -21,8 +21,8 @@ use crate::{RunError, entrance::Entrance, lookout::Lookout};
 const ENOUGH: f64 = 0.8;
 /// Longest time over which a rate is measured.
 const MEASURE: Duration = Duration::from_secs(8);
-/// The rate at the entrance before, to compare with.
-const BEFORE: Duration = Duration::from_secs(8);
+/// The time before it whose rate is compared with: full health has lasted for longer, so no other fault is in it.
+const BEFORE: Duration = Duration::from_secs(3);
 /// After the last is due: answers are awaited for seconds at most.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
