@@ -75,6 +75,12 @@ pub(crate) async fn prepare<E: Engine>(
         Fault::Cut { network } => {
             UndoAction::Connect(adjust::endpoint(engine, member, network).await?)
         }
+        load if load.pressure().is_some() => {
+            return Err(ChaosError::Unfit {
+                member: member.service.clone(),
+                reason: format!("{load} comes with the load, and is done to no member"),
+            });
+        }
         held if held::is_held(held) => {
             let made = held::plan(engine, held, member, hand).await?;
             plan.insert(made).undo(member, hand)
@@ -144,5 +150,31 @@ pub(crate) async fn effect<E: Engine>(
         Fault::Cpu { .. } | Fault::Memory { .. } => adjust::squeezed(engine, fault, member).await,
         Fault::Cut { network } => adjust::is_cut(engine, member, network).await,
         other => Script::of(other).effect(engine, member, &before.said).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use drill::Surge;
+
+    use super::*;
+    use crate::{
+        UndoLedger, apply,
+        fake::{FakeEngine, Folder, member},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_with_the_load_is_done_to_no_member() {
+        let folder = Folder::new();
+        let engine = FakeEngine::running(&["haproxy-1"]);
+        let ledger = UndoLedger::open(&folder.path, "p").unwrap();
+        let surge = Fault::Surge(Surge { users: 5 });
+        let hold = Duration::from_secs(5);
+        let refused = apply(&engine, &ledger, &surge, &[member("haproxy-1")], hold).await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("comes with the load"), "{error}");
+        assert_eq!(folder.undo_files(), 0);
     }
 }
