@@ -20,6 +20,7 @@ use crate::{
     members::{self, MemberFigures},
     pressure, series,
     story::Story,
+    strain::{self, StrainFigures},
     tally::Tally,
     uptime::WorstWindow,
     witnesses::{self, Witness},
