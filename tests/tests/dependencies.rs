@@ -30,7 +30,8 @@ struct Package {
 /// What is compiled on any platform. The lock file also names what a feature that is off would need.
 fn compiled() -> BTreeSet<Package> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tree = "tree --workspace --target all --edges normal,build,dev --prefix none --format {p}|{l}";
+    let tree =
+        "tree --workspace --target all --edges normal,build,dev --prefix none --format {p}|{l}";
     let output = Command::new(cargo)
         .args(tree.split(' '))
         .current_dir(tests::root())

@@ -227,42 +227,20 @@ pub fn parse_for(
     if let Some(mistake) = guard.mistake() {
         return Err(fail(guarded_at, format!("guard: {mistake}")));
     }
+    let offer = Offer {
+        topology,
+        candidates: &candidates,
+    };
     let mut seen = BTreeSet::new();
     let mut episodes = Vec::with_capacity(parsed.episode.len());
     for episode in parsed.episode {
         let episode = episode.into_inner();
-        let name = episode.name.get_ref();
+        let (name, place) = (episode.name.get_ref().clone(), episode.name.span().start);
         if !seen.insert(name.clone()) {
-            return Err(fail(
-                episode.name.span().start,
-                format!("a second episode is named {name:?}"),
-            ));
+            return Err(fail(place, format!("a second episode is named {name:?}")));
         }
-        let offer = Offer {
-            topology,
-            candidates: &candidates,
-        };
-        let place = episode.target.span().start;
-        let target = episode.target.into_inner().checked(offer);
-        let target = target.map_err(|message| fail(place, message))?;
-        if let Some(refused) = guard.too_wide(&target, &candidates) {
-            return Err(fail(place, format!("target {refused}")));
-        }
-        let fault = episode.fault.get_ref();
-        if let Some(mistake) = fault.mistake().or_else(|| misfit(fault, &target)) {
-            return Err(fail(episode.fault.span().start, format!("fault {mistake}")));
-        }
-        let pressed = fault.pressure();
-        if let Some(mistake) = pressed.and_then(|pressure| pressure.mistake_of_hold(episode.hold)) {
-            return Err(fail(episode.fault.span().start, format!("fault {mistake}")));
-        }
-        episodes.push(Episode {
-            name: episode.name.into_inner(),
-            target,
-            fault: episode.fault.into_inner(),
-            hold: episode.hold,
-            stagger: episode.stagger,
-        });
+        let checked = episode.checked(offer, &guard);
+        episodes.push(checked.map_err(|(place, mistake)| fail(place, mistake))?);
     }
     Ok(Drill {
         name: parsed.name.into_inner(),
@@ -276,6 +254,36 @@ pub fn parse_for(
         contract: parsed.contract.into_inner(),
         guard,
     })
+}
+
+impl EpisodeFile {
+    /// This episode, once it is known to be possible.
+    ///
+    /// # Errors
+    /// The place of a mistake in the text, and the mistake.
+    fn checked(self, offer: Offer<'_>, guard: &Guard) -> Result<Episode, (usize, String)> {
+        let (target_at, fault_at) = (self.target.span().start, self.fault.span().start);
+        let target = self.target.into_inner().checked(offer);
+        let target = target.map_err(|mistake| (target_at, mistake))?;
+        let fault = self.fault.into_inner();
+        let pressed = fault.pressure();
+        let mistake = fault.mistake();
+        let mistake = mistake.or_else(|| misfit(&fault, &target));
+        let mistake = mistake.or_else(|| pressed?.mistake_of_hold(self.hold));
+        if let Some(mistake) = mistake {
+            return Err((fault_at, format!("fault {mistake}")));
+        }
+        if let Some(refused) = guard.too_wide(&fault, &target, offer.candidates) {
+            return Err((target_at, format!("target {refused}")));
+        }
+        Ok(Episode {
+            name: self.name.into_inner(),
+            target,
+            fault,
+            hold: self.hold,
+            stagger: self.stagger,
+        })
+    }
 }
 
 /// Why a fault can't be done to whoever the target means.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Candidate, Component, Target};
+use crate::{Candidate, Component, Fault, Target};
 
 /// The guard rails of a drill; without the table there are none.
 ///
@@ -49,20 +49,33 @@ impl Guard {
     }
 
     /// Why an episode with this target would break too much at once, whoever is drawn.
-    pub(crate) fn too_wide(&self, target: &Target, candidates: &[Candidate]) -> Option<String> {
-        self.refuse(target.reach(candidates))
+    pub(crate) fn too_wide(
+        &self,
+        fault: &Fault,
+        target: &Target,
+        candidates: &[Candidate],
+    ) -> Option<String> {
+        self.refuse(fault, target.reach(candidates))
     }
 
-    /// Why hitting members of these components would break too much at once.
-    pub fn exceeded(&self, components: impl IntoIterator<Item = Component>) -> Option<String> {
+    /// Why a fault on members of these components would break too much at once.
+    pub fn exceeded(
+        &self,
+        fault: &Fault,
+        components: impl IntoIterator<Item = Component>,
+    ) -> Option<String> {
         let mut counts = BTreeMap::new();
         for component in components {
             *counts.entry(component).or_insert(0) += 1;
         }
-        self.refuse(counts)
+        self.refuse(fault, counts)
     }
 
-    fn refuse(&self, counts: BTreeMap<Component, usize>) -> Option<String> {
+    fn refuse(&self, fault: &Fault, counts: BTreeMap<Component, usize>) -> Option<String> {
+        // What comes with the load breaks nobody by itself.
+        if fault.pressure().is_some() {
+            return None;
+        }
         counts.into_iter().find_map(|(component, count)| {
             let most = *self.blast_radius.get(&component)?;
             (count > most).then(|| {
@@ -97,6 +110,8 @@ impl std::fmt::Display for Guard {
 mod tests {
     use super::*;
 
+    const PAUSE: Fault = Fault::Pause {};
+
     fn guard(text: &str) -> Guard {
         toml::from_str(text).unwrap()
     }
@@ -104,9 +119,9 @@ mod tests {
     #[test]
     fn nobody_is_above_a_ceiling_that_is_not_there() {
         let guard = guard("blast_radius = { etcd = 1 }");
-        assert_eq!(guard.exceeded([Component::Api; 9]), None);
-        assert_eq!(guard.exceeded([Component::Etcd]), None);
-        let refused = guard.exceeded([Component::Etcd, Component::Api, Component::Etcd]);
+        assert_eq!(guard.exceeded(&PAUSE, [Component::Api; 9]), None);
+        assert_eq!(guard.exceeded(&PAUSE, [Component::Etcd]), None);
+        let refused = guard.exceeded(&PAUSE, [Component::Etcd, Component::Api, Component::Etcd]);
         assert!(refused.unwrap().starts_with("hits 2 of etcd at once"));
     }
 

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Candidate, Class, Component, Contract, Drill, Episode, Fault, Network, Pace, Role, Signal,
-    Target, Traffic, TrafficError,
+    Candidate, Class, Component, Contract, Drill, Episode, Fault, Guard, Network, Pace, Role,
+    Signal, Target, Traffic, TrafficError,
     target::{named::named, platform},
 };
 
@@ -211,6 +211,7 @@ impl Survival {
             target: trial.subject.target(),
             fault: trial.blow.fault(),
             hold: self.hold,
+            stagger: Duration::ZERO,
         };
         Ok(Drill {
             name: "survive".into(),
@@ -227,6 +228,7 @@ impl Survival {
             },
             episodes: trials.iter().map(episode).collect(),
             contract: contract(),
+            guard: Guard::default(),
         })
     }
 

@@ -188,7 +188,7 @@ impl Cast<'_> {
         let components = members
             .iter()
             .filter_map(|m| Component::from_name(&m.component));
-        if let Some(refused) = drill.guard.exceeded(components) {
+        if let Some(refused) = drill.guard.exceeded(&episode.fault, components) {
             return Err(Failed(refused));
         }
         let names: Vec<_> = members.iter().map(|m| m.service.clone()).collect();
