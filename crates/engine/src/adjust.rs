@@ -143,17 +143,9 @@ impl Adjust for Docker {
     }
 
     async fn connect(&self, id: &str, endpoint: &Endpoint) -> Result<(), EngineError> {
-        let address = endpoint.address.map(|address| EndpointIpamConfig {
-            ipv4_address: Some(address.to_string()),
-            ..Default::default()
-        });
         let request = NetworkConnectRequest {
             container: id.to_owned(),
-            endpoint_config: Some(EndpointSettings {
-                ipam_config: address,
-                aliases: Some(endpoint.aliases.clone()),
-                ..Default::default()
-            }),
+            endpoint_config: Some(settings(endpoint)),
         };
         let answer = self
             .client
@@ -170,6 +162,19 @@ impl Docker {
     async fn is_on(&self, id: &str, network: &str) -> Result<bool, EngineError> {
         let endpoints = self.endpoints(id).await?;
         Ok(endpoints.iter().any(|on| on.network == network))
+    }
+}
+
+/// An endpoint as the engine takes it.
+pub(crate) fn settings(endpoint: &Endpoint) -> EndpointSettings {
+    let address = endpoint.address.map(|address| EndpointIpamConfig {
+        ipv4_address: Some(address.to_string()),
+        ..Default::default()
+    });
+    EndpointSettings {
+        ipam_config: address,
+        aliases: Some(endpoint.aliases.clone()),
+        ..Default::default()
     }
 }
 

@@ -15,6 +15,7 @@ mod inspect;
 mod lifecycle;
 mod member;
 mod namespaces;
+mod rebuild;
 mod sweep;
 mod watch;
 
@@ -26,6 +27,7 @@ pub use helper::{Helper, HelperSpec, Helpers};
 pub use inspect::{Inspect, Life, State};
 pub use lifecycle::Lifecycle;
 pub use member::Member;
+pub use rebuild::{Rebuild, Recipe};
 pub use sweep::{Project, Removed, Sweep};
 pub use watch::{Happening, Watch};
 

@@ -6,7 +6,7 @@ mod support;
 
 use std::{pin::pin, time::Duration};
 
-use engine::{EngineError, Helpers, Inspect, Lifecycle, State, Sweep, Watch};
+use engine::{EngineError, Helpers, Inspect, Lifecycle, Rebuild, State, Sweep, Watch};
 use futures_util::StreamExt;
 use support::Stand;
 use tokio::time::Instant;
@@ -101,6 +101,35 @@ async fn every_change_may_be_asked_for_twice() {
     assert_eq!(
         docker.state("no-such-container").await.unwrap(),
         State::Missing
+    );
+}
+
+#[tokio::test]
+async fn a_container_that_is_made_anew_is_another_and_otherwise_the_same() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let (docker, old) = (&stand.docker, stand.start("api-1", "api", 41));
+    let before = docker.members(&stand.project).await.unwrap().remove(0);
+    let recipe = docker.recipe(&old).await.unwrap();
+    for _ in 0..2 {
+        docker.remove(&old).await.unwrap();
+    }
+    assert_eq!(docker.state(&recipe.name).await.unwrap(), State::Missing);
+    for _ in 0..2 {
+        docker.make(&recipe).await.unwrap();
+    }
+    let after = docker.members(&stand.project).await.unwrap().remove(0);
+    assert_ne!(after.id, old);
+    assert_eq!(after.addresses, before.addresses);
+    assert_eq!(
+        (after.zone, after.component),
+        (before.zone, before.component)
+    );
+    let again = docker.recipe(&after.id).await.unwrap();
+    assert_eq!(
+        again, recipe,
+        "made anew a second time, it is the same again"
     );
 }
 
