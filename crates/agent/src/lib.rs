@@ -18,11 +18,13 @@ mod packet;
 mod probe;
 mod process;
 mod sweep;
+mod throttle;
 
 pub use backend::Chosen;
 pub use hold::{Exit, hold};
 pub use probe::probe;
 pub use sweep::sweep;
+pub use throttle::{throttle, unthrottle};
 
 use ::lease::{
     Answer, BackendName, Direction, Effect, Ended, Event, Fault, Figures, NetworkFault, Order,

@@ -1,6 +1,6 @@
 //! The agent as a program.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use agent::{Exit, measure};
 use clap::{Parser, Subcommand};
@@ -26,6 +26,17 @@ enum Command {
         #[arg(long)]
         run: RunTag,
     },
+    /// Let the container whose control group is mounted do few writes, and leave it so.
+    Throttle {
+        /// A directory on the disk.
+        #[arg(long)]
+        directory: PathBuf,
+        /// How many it may do.
+        #[arg(long)]
+        writes_per_s: u32,
+    },
+    /// Take every such limit away, and print its device.
+    Unthrottle,
     /// Answer whatever is asked, for measuring a fault.
     #[command(flatten)]
     Measure(measure::Command),
@@ -53,6 +64,19 @@ fn run(command: Command) -> Result<Exit, String> {
         Command::Sweep { run } => {
             for name in agent::sweep(&run)? {
                 println!("{name}");
+            }
+            Ok(Exit::Healed)
+        }
+        Command::Throttle {
+            directory,
+            writes_per_s,
+        } => {
+            println!("throttled {}", agent::throttle(&directory, writes_per_s)?);
+            Ok(Exit::Healed)
+        }
+        Command::Unthrottle => {
+            for device in agent::unthrottle()? {
+                println!("{device}");
             }
             Ok(Exit::Healed)
         }

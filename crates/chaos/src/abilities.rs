@@ -23,6 +23,7 @@ pub async fn abilities<E: Helpers + Sync>(
         processes_of: None,
         volumes_of: None,
         share_of: None,
+        control_group_of: None,
         capabilities: vec!["NET_ADMIN".into(), "NET_RAW".into()],
     };
     let said = engine.run_helper(&spec).await?.concat();

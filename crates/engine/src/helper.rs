@@ -6,7 +6,7 @@
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use bollard::{
-    models::{ContainerCreateBody, HostConfig},
+    models::{ContainerCreateBody, HostConfig, Mount, MountType},
     query_parameters::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder,
         RemoveContainerOptionsBuilder, StartContainerOptions,
@@ -49,6 +49,9 @@ pub struct HelperSpec {
     pub volumes_of: Option<String>,
     /// Id of the container in whose share of processor and memory it lives.
     pub share_of: Option<String>,
+    /// Id of the container whose limits of disks it may change: their files are in `/control-group`.
+    #[serde(default)]
+    pub control_group_of: Option<String>,
     /// Capabilities, such as `NET_ADMIN`; it has no others.
     pub capabilities: Vec<String>,
 }
@@ -182,7 +185,7 @@ impl Helpers for Docker {
             .build();
         let created = self
             .client
-            .create_container(Some(options), body(spec))
+            .create_container(Some(options), body(spec, &self.info().cgroup_version))
             .await;
         created.map_err(refused("create"))?;
         let options = AttachContainerOptionsBuilder::default()
@@ -247,7 +250,7 @@ fn lines(
     })
 }
 
-fn body(spec: &HelperSpec) -> ContainerCreateBody {
+fn body(spec: &HelperSpec, generation: &str) -> ContainerCreateBody {
     let of = |id: &Option<String>| id.as_ref().map(|id| format!("container:{id}"));
     let labels = [
         (PROJECT_LABEL, spec.project.as_str()),
@@ -273,6 +276,10 @@ fn body(spec: &HelperSpec) -> ContainerCreateBody {
             network_mode: of(&spec.network_of).or_else(|| Some("none".into())),
             pid_mode: of(&spec.processes_of),
             cgroup_parent: spec.share_of.as_ref().map(|id| format!("/docker/{id}")),
+            mounts: spec
+                .control_group_of
+                .as_ref()
+                .map(|id| vec![control_group(id, generation)]),
             volumes_from: spec.volumes_of.clone().map(|id| vec![id]),
             cap_drop: Some(vec!["ALL".into()]),
             cap_add: Some(spec.capabilities.clone()),
@@ -280,6 +287,20 @@ fn body(spec: &HelperSpec) -> ContainerCreateBody {
             memory: Some(MEMORY_BYTES),
             ..Default::default()
         }),
+        ..Default::default()
+    }
+}
+
+/// A mount, not a bind: the engine refuses the one and makes the folder of the other where there is none.
+fn control_group(id: &str, generation: &str) -> Mount {
+    let tree = match generation {
+        "2" => "/sys/fs/cgroup",
+        _ => "/sys/fs/cgroup/blkio",
+    };
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(format!("{tree}/docker/{id}")),
+        target: Some("/control-group".into()),
         ..Default::default()
     }
 }
@@ -299,16 +320,25 @@ mod tests {
             processes_of: None,
             volumes_of: None,
             share_of: None,
+            control_group_of: None,
             capabilities: vec!["NET_ADMIN".into()],
         };
-        let body = body(&spec);
+        let body = body(&spec, "1");
         let host = body.host_config.unwrap();
         assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
         assert_eq!(host.cap_add.unwrap(), ["NET_ADMIN"]);
         assert_eq!(host.network_mode.unwrap(), "container:c1");
         assert_eq!(host.auto_remove, Some(true));
+        assert_eq!(host.mounts, None);
         assert_eq!(body.stdin_once, Some(true));
         assert_eq!(body.labels.unwrap()[PROJECT_LABEL], "gameday-1");
+    }
+
+    #[test]
+    fn a_control_group_is_where_the_generation_has_it() {
+        let source = |generation| control_group("c1", generation).source.unwrap();
+        assert_eq!(source("1"), "/sys/fs/cgroup/blkio/docker/c1");
+        assert_eq!(source("2"), "/sys/fs/cgroup/docker/c1");
     }
 
     #[tokio::test]

@@ -135,7 +135,7 @@ impl Plan {
     }
 }
 
-fn helper(member: &Member, hand: &Hand, command: &str) -> HelperSpec {
+pub(super) fn helper(member: &Member, hand: &Hand, command: &str) -> HelperSpec {
     let (project, service, sequence) = (&hand.project, &member.service, hand.sequence);
     HelperSpec {
         name: format!("{project}-{command}-{sequence}-{service}"),
@@ -146,11 +146,12 @@ fn helper(member: &Member, hand: &Hand, command: &str) -> HelperSpec {
         processes_of: None,
         volumes_of: None,
         share_of: None,
+        control_group_of: None,
         capabilities: vec![],
     }
 }
 
-fn names(capabilities: &[&str]) -> Vec<String> {
+pub(super) fn names(capabilities: &[&str]) -> Vec<String> {
     capabilities.iter().map(|name| (*name).to_owned()).collect()
 }
 
