@@ -20,6 +20,7 @@ use crate::{
     ledger::{self, Undo},
     method::{self, Before, Hand},
     resolve::is_instrument,
+    rolling::Round,
 };
 
 /// How long a fault may take to show in the engine's state. A loaded engine took 0.7 s for a start.
@@ -39,6 +40,8 @@ pub struct Affliction {
     undo: Undo,
     path: PathBuf,
     sufferers: Vec<Sufferer>,
+    /// Where one member suffers after another.
+    round: Option<Round>,
     healed: bool,
 }
 
@@ -87,7 +90,7 @@ pub async fn apply<E: Engine>(
         });
     }
     // Made before the first side effect, so that a call that is cancelled from here on is logged on drop.
-    let affliction = Affliction {
+    let mut affliction = Affliction {
         fault: fault.clone(),
         undo: Undo::new(
             ledger.project(),
@@ -96,6 +99,7 @@ pub async fn apply<E: Engine>(
         ),
         path,
         sufferers,
+        round: None,
         healed: false,
     };
     ledger::keep(&affliction.path, &affliction.undo).await?;
@@ -110,6 +114,9 @@ pub async fn apply<E: Engine>(
         .filter_map(|(answer, member)| Some(format!("{}: {}", member.service, answer.err()?)))
         .collect();
     if failed.is_empty() {
+        if let Fault::RollingRestart(how) = fault {
+            affliction.round = Some(Round::begin(engine, members.to_vec(), *how));
+        }
         return Ok(affliction);
     }
     Err(ChaosError::Partly {
@@ -189,11 +196,18 @@ impl Affliction {
             .map(|sufferer| sufferer.member.service.as_str())
     }
 
-    /// Reads the fault's effect back from the engine's state, for up to 5 s, and says what was seen.
+    /// Reads the fault's effect back from the engine's state, for up to 5 s, and says what was seen. Where one member
+    /// suffers after another, it waits for the last.
     ///
     /// # Errors
     /// Names each member on which the fault does not show, with what is seen instead.
     pub async fn prove<E: Engine>(&self, engine: &E) -> Result<String, ChaosError> {
+        if let Some(round) = &self.round {
+            return round
+                .ended()
+                .await
+                .map_err(|seen| self.unproven(vec![seen]));
+        }
         let deadline = Instant::now() + SHOW;
         let proofs = self
             .sufferers
@@ -210,10 +224,14 @@ impl Affliction {
         if unproven.is_empty() {
             return Ok(seen.join("; "));
         }
-        Err(ChaosError::NotProven {
+        Err(self.unproven(unproven))
+    }
+
+    fn unproven(&self, unproven: Vec<String>) -> ChaosError {
+        ChaosError::NotProven {
             fault: self.fault.name(),
             unproven,
-        })
+        }
     }
 
     async fn shown<E: Engine>(
@@ -259,7 +277,7 @@ mod tests {
         signal: Signal::Kill,
     };
 
-    fn faults() -> [Fault; 9] {
+    fn faults() -> [Fault; 11] {
         let stop = Fault::Stop {
             grace: Duration::from_secs(1),
         };
@@ -270,6 +288,11 @@ mod tests {
             KILL,
             stop,
             Fault::Restart {},
+            Fault::Recreate {},
+            Fault::RollingRestart(drill::Rolling {
+                pause: Duration::from_secs(1),
+                grace: Duration::from_secs(1),
+            }),
             Fault::Pause {},
             Fault::Cpu { cores: 0.05 },
             Fault::Memory { at_most_mib: 64 },

@@ -14,7 +14,7 @@ use std::{
 use drill::Target;
 use engine::{
     Adjust, Endpoint, EngineError, Exec, Helper, HelperSpec, Helpers, Inspect, Life, Lifecycle,
-    Limits, Member, Ran, State,
+    Limits, Member, Ran, Rebuild, Recipe, State,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -156,6 +156,13 @@ fn refused(id: &str) -> EngineError {
 }
 
 impl World {
+    /// The id of whoever has this id or this name; the word itself where nobody has.
+    fn id_of(&self, word: &str) -> String {
+        let ids = ["", "c-", "n-"].map(|prefix| format!("{prefix}{word}"));
+        let found = ids.into_iter().find(|id| self.lives.contains_key(id));
+        found.unwrap_or_else(|| word.to_owned())
+    }
+
     fn set(&mut self, id: &str, state: State) {
         let was = self.lives.get(id).copied();
         let starts = state == State::Running && was.is_none_or(|was| was.state != State::Paused);
@@ -174,11 +181,14 @@ impl World {
 
 impl Inspect for FakeEngine {
     async fn members(&self, _project: &str) -> Result<Vec<Member>, EngineError> {
-        Err(refused("members"))
+        let world = self.world();
+        let names = world.lives.keys().filter_map(|id| id.get(2..));
+        Ok(names.map(member).collect())
     }
 
     async fn life(&self, id: &str) -> Result<Life, EngineError> {
         let mut world = self.world();
+        let id = &world.id_of(id);
         if let Some(left) = world.dying.get_mut(id) {
             *left = left.saturating_sub(1);
             if *left == 0 {
@@ -214,6 +224,7 @@ impl Lifecycle for FakeEngine {
 
     async fn start(&self, id: &str) -> Result<(), EngineError> {
         let mut world = self.call("start", id)?;
+        let id = &world.id_of(id);
         let stillborn = world.stillborn.contains(id);
         world.set(id, if stillborn { killed() } else { State::Running });
         Ok(())
@@ -226,6 +237,32 @@ impl Lifecycle for FakeEngine {
 
     async fn unpause(&self, id: &str) -> Result<(), EngineError> {
         self.call("unpause", id)?.set(id, State::Running);
+        Ok(())
+    }
+}
+
+/// A container's name is its service's; one that was made anew has an id that begins with `n-`.
+impl Rebuild for FakeEngine {
+    async fn recipe(&self, id: &str) -> Result<Recipe, EngineError> {
+        Ok(Recipe {
+            name: id.trim_start_matches("c-").to_owned(),
+            body: serde_json::json!({ "Env": ["PASSWORD=secret"] }),
+            endpoints: vec![],
+        })
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), EngineError> {
+        self.call("remove", id)?.lives.remove(id);
+        Ok(())
+    }
+
+    async fn make(&self, recipe: &Recipe) -> Result<(), EngineError> {
+        let mut world = self.call("make", &recipe.name)?;
+        let id = match world.id_of(&recipe.name) {
+            missing if missing == recipe.name => format!("n-{missing}"),
+            there => there,
+        };
+        world.set(&id, State::Running);
         Ok(())
     }
 }

@@ -144,7 +144,7 @@ pub(crate) async fn mend<E: Engine>(
             Ok(Ok(Step::Runs)) if trusted => return Ok(None),
             Ok(Ok(Step::Runs)) => {
                 trusted = true;
-                sleep(ON_ITS_WAY).await;
+                sleep(ON_ITS_WAY + member.action.slowest()).await;
                 continue;
             }
             Ok(Ok(Step::NotOurs(note))) => return Ok(Some(note)),
@@ -166,7 +166,7 @@ pub(crate) async fn mend<E: Engine>(
 #[cfg(test)]
 mod tests {
     use drill::Fault;
-    use engine::State;
+    use engine::{Inspect as _, State};
 
     use super::*;
     use crate::{
@@ -209,18 +209,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whichever_call_was_the_last_everything_comes_back() {
         let names = ["api-1", "api-2", "api-3"];
-        for fault in [kill(), Fault::Restart {}, Fault::Pause {}] {
+        for fault in [
+            kill(),
+            Fault::Restart {},
+            Fault::Recreate {},
+            Fault::Pause {},
+        ] {
             for lost in names {
-                for action in ["kill", "start", "pause"] {
+                for action in ["kill c-", "start c-", "remove c-", "make ", "pause c-"] {
                     let (folder, engine) = (Folder::new(), FakeEngine::running(&names));
-                    engine
-                        .world()
-                        .failures
-                        .insert(format!("{action} c-{lost}"), 1);
+                    engine.world().failures.insert(format!("{action}{lost}"), 1);
                     strike_and_die(&engine, &folder, fault.clone(), &names).await;
                     engine.world().failures.clear();
                     heal_left(&engine, &folder.path).await.unwrap();
-                    assert!(engine.all_run(), "{fault} without {action} {lost}");
+                    assert!(engine.all_run(), "{fault} without {action}{lost}");
+                    assert_eq!(engine.members("p").await.unwrap().len(), names.len());
                     assert_eq!(folder.undo_files(), 0);
                 }
             }
@@ -261,6 +264,32 @@ mod tests {
         engine.world().dying.insert("c-api-1".into(), 2);
         heal_left(&engine, &folder.path).await.unwrap();
         assert!(engine.all_run());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_that_was_on_its_way_is_waited_for() {
+        let grace = Duration::from_secs(5);
+        let (folder, engine) = (Folder::new(), FakeEngine::running(&["api-1"]));
+        engine.world().failures.insert("stop c-api-1".into(), 1);
+        strike_and_die(&engine, &folder, Fault::Stop { grace }, &["api-1"]).await;
+        engine.world().dying.insert("c-api-1".into(), 2);
+        let begin = Instant::now();
+        heal_left(&engine, &folder.path).await.unwrap();
+        assert!(engine.all_run() && begin.elapsed() > grace);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_made_anew_of_a_topology_that_is_gone() {
+        let (folder, engine) = (Folder::new(), FakeEngine::running(&["api-1"]));
+        engine.world().failures.insert("make api-1".into(), 1);
+        strike_and_die(&engine, &folder, Fault::Recreate {}, &["api-1"]).await;
+        engine.world().calls.clear();
+        let healed = heal_left(&engine, &folder.path).await.unwrap();
+        assert_eq!(
+            healed,
+            ["recreate of api-1 in p (api-1 is missing and was left so)"]
+        );
+        assert!(engine.world().calls.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

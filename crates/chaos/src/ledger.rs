@@ -1,8 +1,9 @@
 //! What must be undone, on disk before it is done.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -165,7 +166,10 @@ fn write(path: &Path, undo: &Undo) -> Result<(), ChaosError> {
         source: error.into(),
     })?;
     text.push(b'\n');
-    let mut file = File::create(&temporary).map_err(disk("create", &temporary))?;
+    // What a container is made of holds its passwords: for nobody else to read.
+    let mut options = OpenOptions::new();
+    let mine = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = mine.open(&temporary).map_err(disk("create", &temporary))?;
     file.write_all(&text).map_err(disk("write", &temporary))?;
     file.sync_all().map_err(disk("sync", &temporary))?;
     fs::rename(&temporary, path).map_err(disk("rename", &temporary))?;
@@ -218,6 +222,8 @@ fn disk(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ChaosErr
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::fake::Folder;
 
@@ -234,6 +240,8 @@ mod tests {
         let (_, path) = ledger.next_path("pause");
         write(&path, &undo).unwrap();
         assert_eq!(Undo::read(&path).unwrap(), undo);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{mode:o}");
         let again = UndoLedger::open(&folder.path, "p").unwrap();
         assert!(again.next_path("kill").1.ends_with("000002-kill.json"));
         remove(&path).unwrap();

@@ -16,6 +16,7 @@ mod heal;
 mod ledger;
 mod method;
 mod resolve;
+mod rolling;
 mod undo;
 pub mod watchdog;
 
@@ -38,6 +39,7 @@ pub trait Engine:
     + engine::Adjust
     + engine::Exec
     + engine::Helpers
+    + engine::Rebuild
     + Clone
     + Send
     + Sync
@@ -51,6 +53,7 @@ impl<E> Engine for E where
         + engine::Adjust
         + engine::Exec
         + engine::Helpers
+        + engine::Rebuild
         + Clone
         + Send
         + Sync

@@ -7,15 +7,19 @@
 mod adjust;
 mod held;
 mod life;
+mod ready;
+mod recreate;
 mod script;
+mod slow_disk;
 
-use drill::Fault;
+use drill::{Fault, Rolling};
 use engine::{Life, Member};
 
 use crate::{ChaosError, Engine, agent::Agent, digest::Digest, undo::UndoAction};
 
 pub(crate) use held::Hand;
 use held::Plan;
+pub(crate) use ready::ready;
 use script::Script;
 
 /// How a member was before the fault, as far as its proof and its undo need it.
@@ -40,13 +44,17 @@ impl Before {
 /// What undoes a fault, in words.
 pub fn way_back(fault: &Fault) -> &'static str {
     match fault {
-        Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} => {
+        Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} | Fault::RollingRestart(_) => {
             "the engine starts what does not run"
         }
+        Fault::Recreate {} => "the engine makes it anew from its description, if it is missing",
         Fault::Pause {} => "the engine lets the processes go on",
         Fault::Cpu { .. } | Fault::Memory { .. } => "the engine gives back the limits of before",
         Fault::Cut { .. } => "the engine puts it back on the network, with its address and names",
-        Fault::FlushCache {} | Fault::FailOver {} => "nothing: the platform goes on from there",
+        Fault::FlushCache {} | Fault::FailOver {} | Fault::MoveLeader { .. } => {
+            "nothing: the platform goes on from there"
+        }
+        Fault::SlowDisk { .. } => "a helper takes the limit away",
         load if load.pressure().is_some() => "the load generator, whose order ends by itself",
         held if held::is_held(held) => "the agent that holds it ends with its holder",
         _ => "a command in the member",
@@ -67,7 +75,14 @@ pub(crate) async fn prepare<E: Engine>(
     let (mut said, mut plan) = (String::new(), None);
     let digest = Digest::take(engine, &member.id).await?;
     let undo = match fault {
-        Fault::Kill { .. } | Fault::Stop { .. } | Fault::Restart {} => UndoAction::Start,
+        Fault::Kill { .. } | Fault::Restart {} => UndoAction::Start,
+        Fault::Stop { grace } | Fault::RollingRestart(Rolling { grace, .. }) => {
+            UndoAction::StartAfter { grace: *grace }
+        }
+        Fault::Recreate {} => UndoAction::Make {
+            project: member.project.clone(),
+            recipe: engine.recipe(&member.id).await?,
+        },
         Fault::Pause {} => UndoAction::Unpause,
         Fault::Cpu { .. } | Fault::Memory { .. } => {
             UndoAction::Limit(engine.limits(&member.id).await?)
@@ -75,6 +90,7 @@ pub(crate) async fn prepare<E: Engine>(
         Fault::Cut { network } => {
             UndoAction::Connect(adjust::endpoint(engine, member, network).await?)
         }
+        Fault::SlowDisk { .. } => slow_disk::undo(member, hand),
         load if load.pressure().is_some() => {
             return Err(ChaosError::Unfit {
                 member: member.service.clone(),
@@ -123,6 +139,16 @@ pub(crate) async fn strike<E: Engine>(
             adjust::squeeze(engine, fault, member, before).await?;
         }
         Fault::Cut { .. } => adjust::cut(engine, member, before).await?,
+        Fault::SlowDisk {
+            directory,
+            writes_per_s,
+        } => {
+            let how = (directory.as_str(), *writes_per_s);
+            slow_disk::strike(engine, member, &before.undo, how).await?;
+        }
+        Fault::Recreate {} => recreate::strike(engine, member, before).await?,
+        // Its members are not struck at once, but by a round of its own.
+        Fault::RollingRestart(_) => {}
         other => {
             let script = Script::of(other);
             script.strike(engine, member, &before.said).await?;
@@ -149,6 +175,11 @@ pub(crate) async fn effect<E: Engine>(
         }
         Fault::Cpu { .. } | Fault::Memory { .. } => adjust::squeezed(engine, fault, member).await,
         Fault::Cut { network } => adjust::is_cut(engine, member, network).await,
+        Fault::SlowDisk {
+            directory,
+            writes_per_s,
+        } => slow_disk::effect(engine, member, (directory, *writes_per_s)).await,
+        Fault::Recreate {} => recreate::effect(engine, member, before).await,
         other => Script::of(other).effect(engine, member, &before.said).await,
     }
 }

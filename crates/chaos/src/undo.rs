@@ -1,6 +1,8 @@
 //! The way back of one member, as it is written down before the fault.
 
-use engine::{Endpoint, EngineError, HelperSpec, Limits, State};
+use std::time::Duration;
+
+use engine::{Endpoint, EngineError, HelperSpec, Limits, Recipe, State};
 use serde::{Deserialize, Serialize};
 
 use crate::Engine;
@@ -11,6 +13,18 @@ use crate::Engine;
 pub(crate) enum UndoAction {
     /// A member that does not run is started.
     Start,
+    /// A member that does not run, or was asked to stop and will, is started.
+    StartAfter {
+        /// How long it may take to stop.
+        grace: Duration,
+    },
+    /// A member that is missing is made anew, and started.
+    Make {
+        /// Its project: where nothing of that is left, there is nothing to come back to.
+        project: String,
+        /// What it is made of.
+        recipe: Recipe,
+    },
     /// A frozen member is let go on.
     Unpause,
     /// It may use again what it might before.
@@ -66,11 +80,28 @@ impl UndoAction {
         }
     }
 
+    /// How long what a dead holder had asked for may take beyond any other call.
+    pub(crate) fn slowest(&self) -> Duration {
+        match self {
+            Self::StartAfter { grace } => *grace,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// What the engine knows the member by: what is made anew has a new id, and the old name.
+    pub(crate) fn subject<'a>(&'a self, id: &'a str) -> &'a str {
+        match self {
+            Self::Make { recipe, .. } => &recipe.name,
+            _ => id,
+        }
+    }
+
     /// Looks at the member and does what is missing.
     ///
     /// # Errors
     /// When the engine refuses; asking again is harmless.
     pub(crate) async fn step<E: Engine>(&self, engine: &E, id: &str) -> Result<Step, EngineError> {
+        let id = self.subject(id);
         let state = engine.state(id).await?;
         let left = || Step::NotOurs(format!("is {state} and was left so"));
         match (self, state) {
@@ -79,13 +110,23 @@ impl UndoAction {
                 engine.remove_helper(helper).await?;
                 // A namespace ends with the last process in it, and its rules with it.
                 if let Some(spec) = sweep.as_ref().filter(|_| lives(state)) {
-                    engine.run_helper(spec).await?;
+                    swept(helper, &engine.run_helper(spec).await?)?;
                 }
                 Ok(Step::Done)
             }
+            (Self::Make { project, recipe }, State::Missing | State::Stopped { .. }) => {
+                if engine.members(project).await?.is_empty() {
+                    return Ok(left());
+                }
+                engine.make(recipe).await?;
+                Ok(Step::Acted(state))
+            }
             (_, State::Missing) => Ok(left()),
-            (Self::Start | Self::Unpause, State::Running) => Ok(Step::Runs),
-            (Self::Start, State::Stopped { .. }) => {
+            (
+                Self::Start | Self::StartAfter { .. } | Self::Make { .. } | Self::Unpause,
+                State::Running,
+            ) => Ok(Step::Runs),
+            (Self::Start | Self::StartAfter { .. }, State::Stopped { .. }) => {
                 engine.start(id).await?;
                 Ok(Step::Acted(state))
             }
@@ -93,7 +134,9 @@ impl UndoAction {
                 engine.unpause(id).await?;
                 Ok(Step::Acted(state))
             }
-            (Self::Start | Self::Unpause, _) => Ok(left()),
+            (Self::Start | Self::StartAfter { .. } | Self::Make { .. } | Self::Unpause, _) => {
+                Ok(left())
+            }
             (Self::Limit(limits), _) => {
                 engine.limit(id, *limits).await?;
                 Ok(Step::Done)
@@ -113,6 +156,18 @@ fn lives(state: State) -> bool {
     matches!(state, State::Running | State::Paused)
 }
 
+/// What an agent says when it can't do what it should begins with its name.
+fn swept(helper: &str, said: &[String]) -> Result<(), EngineError> {
+    let Some(problem) = said.iter().find(|line| line.starts_with("agent: ")) else {
+        return Ok(());
+    };
+    Err(EngineError::Refused {
+        action: "sweep after",
+        object: helper.to_owned(),
+        reason: problem.clone(),
+    })
+}
+
 async fn run<E: Engine>(engine: &E, id: &str, command: &[String]) -> Result<Step, EngineError> {
     let ran = engine.exec(id, command).await?;
     match ran.exit_code {
@@ -122,5 +177,19 @@ async fn run<E: Engine>(engine: &E, id: &str, command: &[String]) -> Result<Step
             object: id.to_owned(),
             reason: format!("the command ended with {code}: {}", ran.output),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_could_not_sweep_is_an_error() {
+        let said = |line: &str| swept("h", &[line.to_owned()]);
+        assert_eq!(said("254:0"), Ok(()));
+        assert_eq!(swept("h", &[]), Ok(()));
+        let error = said("agent: io.max: Permission denied").unwrap_err();
+        assert!(error.to_string().contains("Permission denied"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod load;
 mod network;
+mod node;
 mod state;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::Component;
 
 pub use load::{Flood, Pressure, Surge};
 pub use network::Network;
+pub use node::Rolling;
 pub use state::{Mode, ProcessSignal, Resource};
 
 /// Signals that a kill may send.
@@ -60,6 +62,11 @@ pub enum Fault {
     },
     /// The container is killed and started again at once.
     Restart {},
+    /// The container is removed, and another is made in its place: same name, addresses, limits and named volumes, but
+    /// nothing else that it had written.
+    Recreate {},
+    /// The members are stopped in order and started, one after another, each only when all of them are ready.
+    RollingRestart(Rolling),
     /// Every process of the container is frozen; connects still succeed, answers never come.
     Pause {},
     /// Every process of that name inside the container is sent a signal; the container's main process may be another.
@@ -109,6 +116,13 @@ pub enum Fault {
         /// MiB that are left.
         leave_mib: u64,
     },
+    /// The disk under a volume of the container takes few writes. What is not synced does not notice; a database does.
+    SlowDisk {
+        /// A directory of the volume, such as `/var/lib/postgresql`. It must be on a disk.
+        directory: String,
+        /// How many, 2 to 10000.
+        writes_per_s: u32,
+    },
     /// Connections that are opened and held, and never used.
     HoldConnections {
         /// The port of the container.
@@ -134,6 +148,11 @@ pub enum Fault {
         /// Which.
         resource: Resource,
     },
+    /// RabbitMQ: another broker is made the leader of a quorum queue.
+    MoveLeader {
+        /// The queue, such as `vitals-0`.
+        queue: String,
+    },
     /// The third party has a bad day.
     ThirdParty {
         /// What it does with a page.
@@ -151,10 +170,12 @@ fn default_grace() -> Duration {
 
 impl Fault {
     /// Every name in drill files, in the order in which lists show them.
-    pub const NAMES: [&str; 23] = [
+    pub const NAMES: [&str; 27] = [
         "kill",
         "stop",
         "restart",
+        "recreate",
+        "rolling-restart",
         "pause",
         "process",
         "freeze",
@@ -163,6 +184,7 @@ impl Fault {
         "burn",
         "leak",
         "fill-disk",
+        "slow-disk",
         "hold-connections",
         "network",
         "cut",
@@ -172,6 +194,7 @@ impl Fault {
         "transaction",
         "replica-lag",
         "alarm",
+        "move-leader",
         "third-party",
         "surge",
         "flood",
@@ -183,6 +206,8 @@ impl Fault {
             Self::Kill { .. } => "kill",
             Self::Stop { .. } => "stop",
             Self::Restart {} => "restart",
+            Self::Recreate {} => "recreate",
+            Self::RollingRestart(_) => "rolling-restart",
             Self::Pause {} => "pause",
             Self::Process { .. } => "process",
             Self::Cpu { .. } => "cpu",
@@ -193,6 +218,7 @@ impl Fault {
             Self::Burn { .. } => "burn",
             Self::Leak { .. } => "leak",
             Self::FillDisk { .. } => "fill-disk",
+            Self::SlowDisk { .. } => "slow-disk",
             Self::HoldConnections { .. } => "hold-connections",
             Self::FlushCache {} => "flush-cache",
             Self::FailOver {} => "fail-over",
@@ -200,6 +226,7 @@ impl Fault {
             Self::Transaction {} => "transaction",
             Self::ReplicaLag {} => "replica-lag",
             Self::Alarm { .. } => "alarm",
+            Self::MoveLeader { .. } => "move-leader",
             Self::ThirdParty { .. } => "third-party",
             Self::Surge(_) => "surge",
             Self::Flood(_) => "flood",
@@ -223,7 +250,7 @@ impl Fault {
             Self::Lock { .. } | Self::Transaction {} | Self::ReplicaLag {} => {
                 Some(Component::Postgres)
             }
-            Self::Alarm { .. } => Some(Component::Rabbitmq),
+            Self::Alarm { .. } | Self::MoveLeader { .. } => Some(Component::Rabbitmq),
             Self::ThirdParty { .. } => Some(Component::Pager),
             // Through the entrance.
             Self::Surge(_) | Self::Flood(_) => Some(Component::Haproxy),
@@ -245,16 +272,26 @@ impl Fault {
                 NETWORKS.join(", ")
             )),
             Self::Network(network) => network.mistake(),
+            Self::RollingRestart(rolling) => rolling.mistake(),
             Self::Burn { threads: 0 } => Some("burn: 0 threads burn nothing".into()),
             Self::Leak { mib: 0 } => Some("leak: 0 MiB leak nothing".into()),
             Self::HoldConnections { count: 0, .. } => {
                 Some("hold-connections: 0 connections hold nothing".into())
+            }
+            Self::SlowDisk { writes_per_s, .. } if !(2..=10_000).contains(writes_per_s) => Some(
+                format!("slow-disk: {writes_per_s} writes a second are not within 2 to 10000"),
+            ),
+            Self::SlowDisk { directory, .. } if !directory.starts_with('/') => {
+                Some(format!("slow-disk: {directory:?} is not an absolute path"))
             }
             Self::FillDisk { directory, .. } if !directory.starts_with('/') => {
                 Some(format!("fill-disk: {directory:?} is not an absolute path"))
             }
             Self::Lock { table } if !is_word(table) => {
                 Some(format!("lock: {table:?} is not the name of a table"))
+            }
+            Self::MoveLeader { queue } if !is_word(queue) => {
+                Some(format!("move-leader: {queue:?} is not the name of a queue"))
             }
             Self::Process { name, .. } if !is_word(name) || name.len() > 15 => Some(format!(
                 "process: {name:?} is not a name of at most 15 letters, digits, hyphens and underscores"
@@ -279,9 +316,11 @@ impl std::fmt::Display for Fault {
             Self::Process { name, signal } => f.pad(&format!("{} {name}", signal.verb())),
             Self::Cpu { cores } => f.pad(&format!("cpu {cores}")),
             Self::Memory { at_most_mib } => f.pad(&format!("memory {at_most_mib} MiB")),
+            Self::SlowDisk { writes_per_s, .. } => f.pad(&format!("slow disk {writes_per_s}/s")),
             Self::Cut { network } => f.pad(&format!("cut {network}")),
             Self::Network(network) => f.pad(&network.to_string()),
             Self::Lock { table } => f.pad(&format!("lock {table}")),
+            Self::MoveLeader { queue } => f.pad(&format!("move leader of {queue}")),
             Self::Alarm { resource } => f.pad(&format!("{} alarm", resource.name())),
             Self::ThirdParty { mode } => f.pad(&format!("third party {}", mode.name())),
             other => match other.pressure() {
@@ -306,6 +345,8 @@ mod tests {
             "kill = {}",
             "stop = { grace = '5s' }",
             "restart = {}",
+            "recreate = {}",
+            "rolling-restart = { pause = '2s', grace = '5s' }",
             "pause = {}",
             "process = { name = 'postgres', signal = 'STOP' }",
             "cpu = { cores = 0.05 }",
@@ -317,6 +358,7 @@ mod tests {
             "burn = { threads = 4 }",
             "leak = { mib = 64 }",
             "fill-disk = { directory = '/var/lib/redis', leave_mib = 1 }",
+            "slow-disk = { directory = '/var/lib/postgresql', writes_per_s = 20 }",
             "hold-connections = { port = 5432, count = 100 }",
             "flush-cache = {}",
             "fail-over = {}",
@@ -324,6 +366,7 @@ mod tests {
             "transaction = {}",
             "replica-lag = {}",
             "alarm = { resource = 'memory' }",
+            "move-leader = { queue = 'vitals-0' }",
             "third-party = { mode = 'hanging' }",
             "surge = { users = 1000 }",
             "flood = { requests_per_s = 500, clients = 3 }",
@@ -351,8 +394,19 @@ mod tests {
                 "''",
             ),
             ("burn = { threads = 0 }", "0 threads"),
+            ("rolling-restart = { grace = '21s' }", "above 20 s"),
+            ("rolling-restart = { pause = '2h' }", "above 3600 s"),
             ("fill-disk = { directory = 'x', leave_mib = 1 }", "absolute"),
+            (
+                "slow-disk = { directory = 'x', writes_per_s = 9 }",
+                "absolute",
+            ),
+            (
+                "slow-disk = { directory = '/x', writes_per_s = 1 }",
+                "2 to 10000",
+            ),
             ("lock = { table = 'a; drop' }", "name of a table"),
+            ("move-leader = { queue = 'a\">>' }", "name of a queue"),
             ("process = { name = '$(reboot)' }", "letters"),
             ("process = { name = 'a-name-of-16-char' }", "15"),
         ] {

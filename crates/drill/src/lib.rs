@@ -17,7 +17,9 @@ mod vitals;
 pub use by_hand::by_hand;
 pub use contract::{Class, Contract, LatencyClause, UptimeClause};
 pub use draw::{derive_seed, pick};
-pub use fault::{Fault, Flood, Mode, Network, Pressure, ProcessSignal, Resource, Signal, Surge};
+pub use fault::{
+    Fault, Flood, Mode, Network, Pressure, ProcessSignal, Resource, Rolling, Signal, Surge,
+};
 pub use file::{Drill, DrillError, Episode, Pace, parse, parse_for};
 pub use guard::Guard;
 pub use target::{

@@ -120,6 +120,8 @@ impl Adjust for Docker {
             .inspect_container(id, None::<InspectContainerOptions>)
             .await
             .map_err(EngineError::refused("inspect", id))?;
+        // Asked for by its name, it says its id.
+        let id = container.id.as_deref().unwrap_or(id);
         let networks = container.network_settings.and_then(|s| s.networks);
         let mut endpoints: Vec<_> = networks
             .unwrap_or_default()

@@ -242,7 +242,6 @@ impl Stage<'_> {
         let (ended, now) = (load.ended.clone(), load.now.clone());
         let mut cast = Cast {
             docker: self.docker,
-            members: &platform.raised.members,
             loadgen: platform.loadgen,
             ledger: &undo,
             recorder,

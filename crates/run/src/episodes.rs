@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use chaos::{Recovery, UndoLedger};
 use clock::Clock;
 use drill::{Component, Drill, Episode, Parts, Players, derive_seed};
-use engine::{Docker, Member};
+use engine::{Docker, Inspect as _, Member};
 use timeline::{Event, Offset};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,6 @@ use crate::{
 /// What the episodes need of the run.
 pub(crate) struct Cast<'a> {
     pub(crate) docker: &'a Docker,
-    pub(crate) members: &'a [Member],
     /// The load generator.
     pub(crate) loadgen: SocketAddr,
     pub(crate) ledger: &'a UndoLedger,
@@ -183,7 +182,10 @@ impl Cast<'_> {
             now: self.lookout.borrow().board.roles(),
         };
         let seed = derive_seed(drill.seed, number as u64);
-        let members = chaos::resolve(&episode.target, seed, self.members, &parts)
+        // Looked up now: who was replaced by an earlier episode has a new id.
+        let all = self.docker.members(self.ledger.project()).await;
+        let all = all.map_err(Failed::because)?;
+        let members = chaos::resolve(&episode.target, seed, &all, &parts)
             .map_err(|unresolved| Failed(unresolved.to_string()))?;
         let components = members
             .iter()
@@ -234,7 +236,11 @@ impl Cast<'_> {
     }
 
     async fn prove(&self, number: usize, affliction: &Affliction) -> Result<(), Failed> {
-        match affliction.prove(self.docker).await {
+        let proof = tokio::select! {
+            proof = affliction.prove(self.docker) => proof,
+            () = self.stop.due() => Err("the run was ended".to_owned()),
+        };
+        match proof {
             Ok(seen) => {
                 let event = Event::FaultProven {
                     episode: number,

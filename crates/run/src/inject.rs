@@ -60,7 +60,10 @@ pub async fn inject(
         }
     };
     line(format!("{fault} on {}", names.join(", ")));
-    let proof = affliction.prove(docker).await;
+    let proof = tokio::select! {
+        proof = affliction.prove(docker) => proof.map_err(|error| error.to_string()),
+        () = interrupted.cancelled() => Err("interrupted".to_owned()),
+    };
     match &proof {
         Ok(seen) => line(format!("  seen: {seen}")),
         Err(error) => line(format!("  unproven: {error}")),

@@ -19,6 +19,7 @@ const SESSIONS: &str = "psql -d gameday -Atc \"SELECT count(*) FROM pg_stat_acti
 const ALARMS: &str = "rabbitmqctl -q eval 'rabbit_alarm:get_alarms().'";
 const MODE: &str = "exec 3<>/dev/tcp/127.0.0.1/9100; \
     printf 'GET /behaviour HTTP/1.1\\r\\nHost: p\\r\\nConnection: close\\r\\n\\r\\n' >&3; grep -o '\"mode\":\"[a-z]*\"' <&3";
+const WRITES: &str = "cat /sys/fs/cgroup/blkio/blkio.throttle.write_iops_device /sys/fs/cgroup/io.max 2>/dev/null; true";
 const LIVING: &str = "kill -0 1 2>/dev/null; cat /proc/1/comm";
 
 pub(crate) fn faults() -> Vec<Subject> {
@@ -40,6 +41,13 @@ pub(crate) fn faults() -> Vec<Subject> {
         engine("kill", "kill", "api-1", LIVING),
         engine("stop", "stop = { grace = '1s' }", "api-1", LIVING),
         engine("restart", "restart", "api-1", LIVING),
+        engine("recreate", "recreate", "postgres-2", LIVING),
+        engine(
+            "rolling-restart",
+            "rolling-restart = { grace = '2s' }",
+            "api-1",
+            LIVING,
+        ),
         engine("pause", "pause", "ws-1", LIVING),
         engine(
             "process",
@@ -50,6 +58,12 @@ pub(crate) fn faults() -> Vec<Subject> {
         engine("cpu", "cpu = { cores = 0.05 }", "api-1", NOTHING),
         engine("memory", "memory = { at_most_mib = 64 }", "api-1", NOTHING),
         engine("cut", "cut = { network = 'data' }", "api-1", NOTHING),
+        engine(
+            "slow-disk",
+            "slow-disk = { directory = '/var/lib/postgresql', writes_per_s = 20 }",
+            "postgres-2",
+            WRITES,
+        ),
         engine("flush-cache", "flush-cache", "redis-1", NOTHING),
         engine(
             "lock",

@@ -53,7 +53,11 @@ impl Affliction {
         let (engine, recovery) = (engine.clone(), recovery.clone());
         let (undo, path) = (self.undo.clone(), self.path.clone());
         let sufferers = std::mem::take(&mut self.sufferers);
+        let round = self.round.take();
         let healing = tokio::spawn(async move {
+            if let Some(round) = round {
+                round.end().await;
+            }
             let recovering = in_turn(&sufferers, recovery.seed).map(|(turn, sufferer)| {
                 let (recovery, engine) = (&recovery, &engine);
                 async move {
@@ -98,7 +102,7 @@ impl Sufferer {
             None => {}
         }
         left.extend(mend(engine, &undo, Instant::now() + HEAL, Asker::Holder).await?);
-        let id = &self.member.id;
+        let id = undo.action.subject(&self.member.id);
         let differences = self.before.digest.left(engine, id).await;
         left.extend(differences.unwrap_or_else(|error| vec![format!("unknown: {error}")]));
         Ok(left)

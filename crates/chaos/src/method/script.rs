@@ -44,6 +44,7 @@ impl Script {
             }
             Fault::ReplicaLag {} => replica_lag(),
             Fault::Alarm { resource } => alarm(*resource),
+            Fault::MoveLeader { queue } => move_leader(queue),
             Fault::ThirdParty { mode } => third_party(mode.name()),
             _ => Self::default(),
         }
@@ -236,6 +237,32 @@ fn alarm(resource: Resource) -> Script {
     }
 }
 
+/// Leadership goes to the first other member of the queue that is reached.
+fn move_leader(queue: &str) -> Script {
+    let members = format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)), \
+         {{ok, All, {{_, Leader}}}} = ra:members(amqqueue:get_pid(Q)), \
+         Others = [N || {{_, N}} <- All, N =/= Leader, lists:member(N, [node() | nodes()])], "
+    );
+    let ask = |what: &str| format!("rabbitmqctl -q eval '{members} {what}.'");
+    let leader = ask("Leader");
+    Script {
+        look: format!(
+            "n=$({} 2>/dev/null) || {{ echo there is no quorum queue {queue}; exit 1; }}; \
+             [ \"$n\" -gt 0 ] || {{ echo no other broker could lead {queue}; exit 1; }}; {leader}",
+            ask("length(Others)")
+        ),
+        strike: format!(
+            "{} | grep '^.migrated'",
+            ask("rabbit_quorum_queue:transfer_leadership(Q, hd(Others))")
+        ),
+        effect: format!(
+            "l=$({leader}); echo \"led by $1 before, by $l now\"; [ -n \"$l\" ] && [ \"$l\" != \"$1\" ]"
+        ),
+        undo: String::new(),
+    }
+}
+
 /// The third party has a switch on its admin port; the shell speaks HTTP well enough for it.
 fn third_party(mode: &str) -> Script {
     let say =
@@ -281,6 +308,9 @@ mod tests {
             Fault::ReplicaLag {},
             Fault::Alarm {
                 resource: Resource::Disk,
+            },
+            Fault::MoveLeader {
+                queue: "vitals".into(),
             },
             Fault::ThirdParty {
                 mode: Mode::Hanging,

@@ -79,7 +79,7 @@ fn a_typo_in_a_fault_names_the_allowed_faults() {
     check(
         "fault.kill = {}",
         "fault.kil = {}",
-        "expected one of `kill`, `stop`, `restart`, `pause`",
+        "expected one of `kill`, `stop`, `restart`, `recreate`",
     );
     check(
         "fault.kill = {}",
