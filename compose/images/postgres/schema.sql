@@ -8,7 +8,7 @@ CREATE TABLE patients (
     heart_rate_high integer     NOT NULL DEFAULT 130,
     spo2_low        integer     NOT NULL DEFAULT 90,
     systolic_high   integer     NOT NULL DEFAULT 180,
-    -- Counts the changes of the thresholds.
+    -- Grows with each change of the thresholds; an older one never replaces a newer one.
     version         bigint      NOT NULL DEFAULT 1,
     updated_at      timestamptz NOT NULL DEFAULT now()
 );
@@ -29,19 +29,23 @@ CREATE INDEX readings_patient ON readings (patient_id, taken_at_ms DESC);
 CREATE INDEX readings_unevaluated ON readings (stored_at) WHERE NOT evaluated;
 
 CREATE TABLE alerts (
-    id           bigserial   PRIMARY KEY,
+    -- Follows from the reading and the kind: whoever raises an alert, and however often, it is one row.
+    id           uuid        PRIMARY KEY,
+    -- In the order of storing.
+    number       bigserial   NOT NULL,
     reading_id   uuid        NOT NULL,
     patient_id   integer     NOT NULL,
     ward         integer     NOT NULL,
     kind         text        NOT NULL,
     value        integer     NOT NULL,
-    raised_at    timestamptz NOT NULL DEFAULT now(),
-    -- When it was handed to the live streams and to the queue of pages; null means not yet.
-    announced_at timestamptz,
-    UNIQUE (reading_id, kind)
+    -- By the clock of whoever raised it, which may be long before it was stored.
+    raised_at    timestamptz NOT NULL,
+    -- When it was handed to the live streams and to the queue of pages; null means not for sure.
+    announced_at timestamptz
 );
-CREATE INDEX alerts_ward ON alerts (ward, id DESC);
-CREATE INDEX alerts_unannounced ON alerts (id) WHERE announced_at IS NULL;
+CREATE UNIQUE INDEX alerts_number ON alerts (number);
+CREATE INDEX alerts_ward ON alerts (ward, raised_at DESC);
+CREATE INDEX alerts_unannounced ON alerts (number) WHERE announced_at IS NULL;
 
 INSERT INTO patients (id, name, ward, heart_rate_low, heart_rate_high, spo2_low, systolic_high)
 SELECT p,

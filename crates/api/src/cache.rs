@@ -1,16 +1,17 @@
 //! What the api keeps in Redis. All of it can be rebuilt, and Redis being gone costs a few milliseconds.
 //!
-//! `patient:{id}` holds a patient's record, `vitals:{id}` the newest reading (written by the workers, newer
-//! ones only), `ward:{id}` a ward's page for a second.
+//! A patient's record is kept by `service_kit::record`, newer versions only; `vitals:{id}` holds the newest reading
+//! (written by the workers, newer ones only), `ward:{id}` a ward's page for a second.
+
+use std::time::Duration;
 
 use bytes::Bytes;
+use service_kit::record;
 use service_kit::redis_link::{AskRedis, RedisError};
 use wire::{Patient, Reading};
 
 use crate::server::Api;
 
-/// Seconds. A change writes the new record at once; this bounds what a lost write leaves behind.
-const RECORD_S: u64 = 30;
 /// Milliseconds a ward's page may be old.
 const WARD_MS: u64 = 1000;
 
@@ -18,7 +19,7 @@ impl Api {
     /// A patient with newest vitals, if both are cached.
     pub(crate) async fn cached_patient(&self, id: i32) -> Option<Patient> {
         let mut pipe = redis::pipe();
-        pipe.get(format!("patient:{id}"))
+        pipe.add_command(record::cached(id))
             .hget(format!("vitals:{id}"), "v");
         let (record, vitals): (Option<String>, Option<String>) = self.lookup(&pipe).await?;
         let found = parts(record.as_deref(), vitals.as_deref());
@@ -26,30 +27,31 @@ impl Api {
         found
     }
 
+    /// A patient's record without vitals, if it is cached.
+    pub(crate) async fn cached_record(&self, id: i32) -> Option<Patient> {
+        let record: Option<String> = self.lookup(&record::cached(id)).await?;
+        serde_json::from_str(&record?).ok()
+    }
+
     /// Keeps what a database read found, unless something newer is there already.
     pub(crate) async fn cache_patient(&self, patient: &Patient) {
-        let (record, vitals) = (record(patient), latest(patient));
+        self.cache_record(patient, record::STORED_FOR).await;
         let taken_at = patient
             .latest
             .as_ref()
             .map_or(0, |reading| reading.taken_at_ms);
         let mut pipe = redis::pipe();
-        pipe.cmd("SET")
-            .arg(format!("patient:{}", patient.id))
-            .arg(record)
-            .arg("EX")
-            .arg(RECORD_S)
-            .arg("NX");
         let key = format!("vitals:{}", patient.id);
-        pipe.hset_nx(&key, "t", taken_at).hset_nx(&key, "v", vitals);
+        pipe.hset_nx(&key, "t", taken_at)
+            .hset_nx(&key, "v", latest(patient));
         self.store(&pipe).await;
     }
 
-    /// Replaces a patient's record after a change.
-    pub(crate) async fn recache_patient(&self, patient: &Patient) {
-        let key = format!("patient:{}", patient.id);
-        self.store(&redis::Cmd::set_ex(key, record(patient), RECORD_S))
-            .await;
+    /// Keeps a patient's record for a time, unless a newer one is there already.
+    pub(crate) async fn cache_record(&self, patient: &Patient, time: Duration) {
+        if let Err(error) = record::cache(&self.redis, patient, time).await {
+            tracing::debug!(%error, "not cached");
+        }
     }
 
     /// A ward's page, if a fresh one is cached.
@@ -89,15 +91,6 @@ impl Api {
     }
 }
 
-/// A patient without vitals, as cached.
-fn record(patient: &Patient) -> String {
-    let record = Patient {
-        latest: None,
-        ..patient.clone()
-    };
-    serde_json::to_string(&record).unwrap_or_default()
-}
-
 /// The newest reading as cached; empty when there is none.
 fn latest(patient: &Patient) -> String {
     let latest = patient.latest.as_ref();
@@ -130,6 +123,15 @@ mod tests {
             version: 3,
             latest,
         }
+    }
+
+    fn record(patient: &Patient) -> String {
+        let latest = None;
+        serde_json::to_string(&Patient {
+            latest,
+            ..patient.clone()
+        })
+        .unwrap()
     }
 
     #[test]

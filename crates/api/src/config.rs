@@ -8,7 +8,7 @@ use service_kit::settings::{AmqpSettings, PostgresSettings, RedisSettings};
 
 /// Below the 100 ms that a client is promised, so that the last fallback still arrives in time.
 const READ_DEADLINE: Duration = Duration::from_millis(90);
-/// An administrator's write waits for the primary and one replica; beyond this it is better to say so.
+/// Where the queue fails a change waits for the primary and one replica; beyond this it is better to say so.
 const WRITE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// All settings.

@@ -7,6 +7,7 @@ mod ingest;
 mod patients;
 mod reads;
 mod server;
+mod thresholds;
 mod validate;
 mod wards;
 
@@ -67,7 +68,8 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
         primary,
         replica,
         redis: RedisLink::start(&config.redis, redis_up),
-        publisher: Publisher::new(brokers, &queues::INGEST, metrics)?,
+        publisher: Publisher::new(brokers.clone(), &queues::INGEST, metrics)?,
+        changes: Publisher::new(brokers, &[queues::THRESHOLDS], metrics)?,
         http: HttpMetrics::new(metrics)?,
         counters: Counters::new(metrics)?,
         queue_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),

@@ -1,8 +1,8 @@
-//! Patients: their record, their readings and their thresholds.
+//! Patients: their record and their readings.
 
 use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
-use service_kit::postgres::{Database, PostgresError, within};
+use service_kit::postgres::{Database, PostgresError};
 use service_kit::respond::{self, Plain};
 use tokio::time::Instant;
 use tokio_postgres::Row;
@@ -57,32 +57,6 @@ impl Api {
             None => unavailable(),
         }
     }
-
-    /// Written to the primary and one replica before the answer.
-    pub(crate) async fn put_thresholds(
-        &self,
-        id: &str,
-        thresholds: Thresholds,
-        by: Instant,
-    ) -> Response<Plain> {
-        let Some(id) = validate::patient_id(id) else {
-            return no_such_patient();
-        };
-        if let Err(refusal) = validate::thresholds(&thresholds) {
-            return refusal.into();
-        }
-        match within(by, update(self.primary.clone(), id, thresholds)).await {
-            Ok(Some(patient)) => {
-                self.recache_patient(&patient).await;
-                respond::json(StatusCode::OK, &patient)
-            }
-            Ok(None) => no_such_patient(),
-            Err(error) => {
-                tracing::warn!(%error, "thresholds not written");
-                unavailable()
-            }
-        }
-    }
 }
 
 fn served(patient: &Patient, source: &'static str) -> Response<Plain> {
@@ -93,7 +67,7 @@ fn served(patient: &Patient, source: &'static str) -> Response<Plain> {
     response
 }
 
-fn no_such_patient() -> Response<Plain> {
+pub(crate) fn no_such_patient() -> Response<Plain> {
     respond::problem(StatusCode::NOT_FOUND, "no such patient")
 }
 
@@ -122,7 +96,7 @@ fn patient(row: &Row) -> Result<Patient, PostgresError> {
     })
 }
 
-async fn select(database: Database, id: i32) -> Result<Option<Patient>, PostgresError> {
+pub(crate) async fn select(database: Database, id: i32) -> Result<Option<Patient>, PostgresError> {
     let lease = database.lease().await?;
     let query = format!(
         "SELECT {PATIENT}, {READING} FROM patients p LEFT JOIN LATERAL (\
@@ -162,32 +136,4 @@ async fn select_vitals(
         }
     }
     Ok(readings)
-}
-
-async fn update(
-    database: Database,
-    id: i32,
-    thresholds: Thresholds,
-) -> Result<Option<Patient>, PostgresError> {
-    let lease = database.lease().await?;
-    let query = format!(
-        "UPDATE patients p SET heart_rate_low = $2, heart_rate_high = $3, spo2_low = $4, \
-            systolic_high = $5, version = p.version + 1, updated_at = now() \
-         WHERE p.id = $1 RETURNING {PATIENT}"
-    );
-    let statement = lease.prepare_cached(&query).await?;
-    let row = lease
-        .query_opt(
-            &statement,
-            &[
-                &id,
-                &thresholds.heart_rate_low,
-                &thresholds.heart_rate_high,
-                &thresholds.spo2_low,
-                &thresholds.systolic_high,
-            ],
-        )
-        .await?;
-    lease.give_back();
-    row.as_ref().map(patient).transpose()
 }

@@ -32,7 +32,10 @@ pub(crate) struct Api {
     pub(crate) primary: Database,
     pub(crate) replica: Database,
     pub(crate) redis: RedisLink,
+    /// For readings.
     pub(crate) publisher: Publisher,
+    /// For changes of thresholds.
+    pub(crate) changes: Publisher,
     pub(crate) http: HttpMetrics,
     pub(crate) counters: Counters,
     /// Opens while the queues take no readings.
@@ -55,6 +58,8 @@ pub(crate) struct Counters {
     pub(crate) cache: IntCounterVec,
     /// `ingest_total{path}`.
     pub(crate) ingest: IntCounterVec,
+    /// `thresholds_total{path}`.
+    pub(crate) changes: IntCounterVec,
 }
 
 impl Counters {
@@ -76,9 +81,15 @@ impl Counters {
                 "Readings, by the path that made them durable: queue, postgres, none.",
                 &["path"],
             )?,
+            changes: metrics.counters(
+                "thresholds_total",
+                "Changes of thresholds, by the path that made them durable: queue, postgres, none.",
+                &["path"],
+            )?,
         };
         for path in ["queue", "postgres", "none"] {
             counters.ingest.with_label_values(&[path]);
+            counters.changes.with_label_values(&[path]);
         }
         Ok(counters)
     }

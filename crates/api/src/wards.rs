@@ -20,7 +20,7 @@ const FRESH: &str = "public, max-age=1, stale-while-revalidate=30";
 /// Alerts on a page.
 const ALERTS: &str = "SELECT id, reading_id, patient_id, ward, kind, value, \
     (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms \
-    FROM alerts WHERE ward = $1 ORDER BY id DESC LIMIT 20";
+    FROM alerts WHERE ward = $1 ORDER BY raised_at DESC LIMIT 20";
 
 impl Api {
     /// From Redis while fresh, else made anew from a replica or the primary.

@@ -25,7 +25,7 @@ pub struct PageFigures {
     pub taken: u64,
     /// Readings without a page.
     pub missing: u64,
-    /// Pages taken once more than once: delivery is at least once, and the third party tells by the alert's number.
+    /// Pages taken once more than once: delivery is at least once, and the third party tells by the alert's id.
     pub repeated: u64,
     /// From the due time of a reading to the first of its pages, the longest; none where the recording lacks the wall
     /// clock's zero, or nothing came.

@@ -76,7 +76,7 @@ pub(crate) struct Expected {
     waiting: HashMap<Uuid, Offset>,
     /// Seen, and not due yet: an alert may overtake the acknowledgement of its reading.
     early: HashMap<Uuid, Offset>,
-    seen: HashSet<i64>,
+    seen: HashSet<Uuid>,
 }
 
 impl Expected {
@@ -142,9 +142,9 @@ mod tests {
         Offset::from(Duration::from_secs(seconds))
     }
 
-    fn alert(id: i64, reading: u128) -> Alert {
+    fn alert(id: u128, reading: u128) -> Alert {
         Alert {
-            id,
+            id: Uuid::from_u128(id),
             reading_id: Uuid::from_u128(reading),
             patient_id: 3,
             ward: 3,

@@ -16,6 +16,7 @@ mod recording;
 mod schedule;
 mod server;
 mod tally;
+mod told;
 mod user;
 mod versions;
 mod world;

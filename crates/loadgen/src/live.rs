@@ -21,6 +21,7 @@ use crate::alerts::{self, Expected};
 use crate::behaviour::ward_followed;
 use crate::http::{CLIENT_ID, SITE, client_id, dial};
 use crate::schedule::User;
+use crate::told::Told;
 use crate::user::judge_status;
 use crate::world::{Ending, Patience, World};
 
@@ -51,7 +52,7 @@ pub(crate) async fn follow(world: &World, user: User) {
         world,
         user: user.number,
         ward: ward_followed(world.seed, user.number),
-        last_event_id: None,
+        told: Told::default(),
         breaks: 0,
         expected: None,
     };
@@ -99,7 +100,7 @@ struct Follower<'a> {
     world: &'a World,
     user: u32,
     ward: u32,
-    last_event_id: Option<i64>,
+    told: Told,
     breaks: u64,
     /// What is due, once the stay's first stream is open.
     expected: Option<Expected>,
@@ -198,10 +199,11 @@ impl Follower<'_> {
     }
 
     async fn greet(&mut self, stream: TcpStream) -> Result<Socket, Ending> {
-        let mut uri = format!("ws://{SITE}/v1/live?ward={}", self.ward);
-        if let Some(id) = self.last_event_id {
-            uri.push_str(&format!("&last_event_id={id}"));
-        }
+        let uri = format!(
+            "ws://{SITE}/v1/live?ward={}{}",
+            self.ward,
+            self.told.query()
+        );
         let mut request = uri.into_client_request().map_err(ending_of)?;
         request
             .headers_mut()
@@ -267,7 +269,7 @@ impl Follower<'_> {
         }
     }
 
-    /// Reads a frame, and remembers the last alert.
+    /// Reads a frame, and remembers what it tells.
     fn understand(&mut self, frame: &Message) -> Option<LiveEvent> {
         let Message::Text(text) = frame else {
             return None;
@@ -277,8 +279,11 @@ impl Follower<'_> {
             return None;
         }
         let event = serde_json::from_str(text).ok()?;
+        if let LiveEvent::Hello { at_ms, .. } = &event {
+            self.told.hello(*at_ms);
+        }
         if let LiveEvent::Alert { alert } = &event {
-            self.last_event_id = Some(alert.id);
+            self.told.alert(alert);
             let now = self.world.clock.now();
             let expected = self.expected.as_mut();
             let new = expected.is_none_or(|expected| expected.saw(alert, now));

@@ -58,7 +58,7 @@ impl Book {
 fn parse(line: &str) -> Option<Paged> {
     let mut words = line.split(' ');
     Some(Paged {
-        alert_id: words.next()?.parse().ok()?,
+        alert_id: Uuid::parse_str(words.next()?).ok()?,
         reading_id: Uuid::parse_str(words.next()?).ok()?,
         taken_at_ms: words.next()?.parse().ok()?,
     })
@@ -68,9 +68,9 @@ fn parse(line: &str) -> Option<Paged> {
 mod tests {
     use super::*;
 
-    fn page(alert_id: i64) -> Paged {
+    fn page(alert_id: u128) -> Paged {
         Paged {
-            alert_id,
+            alert_id: Uuid::from_u128(alert_id),
             reading_id: Uuid::from_u128(7),
             taken_at_ms: 1_700_000_000_123,
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus::{IntCounter, IntCounterVec};
 use serde::Serialize;
 use service_kit::metrics::Metrics;
+use uuid::Uuid;
 use wire::Paged;
 
 use crate::book::Book;
@@ -14,11 +15,9 @@ use crate::book::Book;
 /// Pages by outcome, as `GET /pages` shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Pages {
-    /// Taken, repeats included.
+    /// Taken.
     pub taken: u64,
-    /// Different alerts among those taken.
-    pub alerts: u64,
-    /// Taken again.
+    /// Sent again after they were taken: answered as before, and not taken twice.
     pub repeated: u64,
     /// Refused with 503.
     pub failed: u64,
@@ -32,7 +31,7 @@ pub struct Pages {
 #[derive(Debug)]
 struct Inner {
     pages: Pages,
-    known: HashSet<i64>,
+    known: HashSet<Uuid>,
     book: Book,
 }
 
@@ -57,7 +56,10 @@ impl Ledger {
         Ok(Self {
             inner: Arc::new(Mutex::new(inner)),
             outcomes: metrics.counters("pager_pages_total", help, &["outcome"])?,
-            repeated: metrics.counter("pager_repeated_total", "Pages taken more than once.")?,
+            repeated: metrics.counter(
+                "pager_repeated_total",
+                "Pages sent again after they were taken.",
+            )?,
         })
     }
 
@@ -71,21 +73,21 @@ impl Ledger {
         self.lock().book.pages().to_vec()
     }
 
-    /// Takes a page.
+    /// Takes a page, unless its alert is in the book: then there is nothing left to do.
     ///
     /// # Errors
     /// When it can't be kept; then it is not taken.
     pub(crate) fn take(&self, page: Paged) -> io::Result<()> {
         let mut inner = self.lock();
         let alert = page.alert_id;
-        inner.book.enter(page)?;
-        inner.pages.taken += 1;
-        if inner.known.insert(alert) {
-            inner.pages.alerts += 1;
-        } else {
+        if inner.known.contains(&alert) {
             inner.pages.repeated += 1;
             self.repeated.inc();
+            return Ok(());
         }
+        inner.book.enter(page)?;
+        inner.known.insert(alert);
+        inner.pages.taken += 1;
         self.outcomes.with_label_values(&["taken"]).inc();
         Ok(())
     }
@@ -119,16 +121,16 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn page(alert_id: i64) -> Paged {
+    fn page(alert_id: u128) -> Paged {
         Paged {
-            alert_id,
-            reading_id: uuid::Uuid::nil(),
+            alert_id: Uuid::from_u128(alert_id),
+            reading_id: Uuid::nil(),
             taken_at_ms: 5,
         }
     }
 
     #[test]
-    fn repeats_are_told_from_new_alerts_also_after_a_restart() {
+    fn a_page_is_taken_once_also_when_it_comes_again_after_a_restart() {
         let path = std::env::temp_dir().join(format!("pager-ledger-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let open = || Ledger::new(Book::open(&path).unwrap(), &Metrics::new().unwrap()).unwrap();
@@ -138,13 +140,10 @@ mod tests {
         }
         ledger.hung();
         let pages = ledger.pages();
-        assert_eq!(
-            (pages.taken, pages.alerts, pages.repeated, pages.hung),
-            (3, 2, 1, 1)
-        );
+        assert_eq!((pages.taken, pages.repeated, pages.hung), (2, 1, 1));
         let ledger = open();
         ledger.take(page(2)).unwrap();
-        assert_eq!(ledger.pages().repeated, 1);
-        assert_eq!(ledger.book().len(), 4);
+        assert_eq!((ledger.pages().taken, ledger.pages().repeated), (0, 1));
+        assert_eq!(ledger.book(), [page(1), page(2)]);
     }
 }

@@ -9,14 +9,15 @@ pub mod ledger;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use service_kit::boot::{Failure, Process};
 use service_kit::http::{self, Limits};
 use service_kit::readiness::Readiness;
 use service_kit::respond::{self, Plain};
 use service_kit::wall;
 use tokio::net::TcpListener;
-use wire::{Page, Paged};
+use uuid::Uuid;
+use wire::{IDEMPOTENCY_KEY, Page, Paged};
 
 use behaviour::{Behaviour, Mode, SLOW, Switch};
 use book::Book;
@@ -58,12 +59,13 @@ async fn page(request: Request<Incoming>, switch: Switch, ledger: Ledger) -> Res
             std::future::pending::<()>().await;
         }
     }
+    let key = key(request.headers());
     let page: Option<Page> = match body(request).await {
         Some(body) => serde_json::from_slice(&body).ok(),
         None => None,
     };
-    match page {
-        Some(page) => match ledger.take(entry(&page)) {
+    match key.zip(page) {
+        Some((key, page)) => match ledger.take(entry(key, &page)) {
             Ok(()) => respond::text(StatusCode::OK, "taken\n"),
             Err(error) => {
                 tracing::error!(%error, "page not kept");
@@ -72,14 +74,19 @@ async fn page(request: Request<Incoming>, switch: Switch, ledger: Ledger) -> Res
         },
         None => {
             ledger.malformed();
-            respond::problem(StatusCode::UNPROCESSABLE_ENTITY, "not a page")
+            respond::problem(StatusCode::UNPROCESSABLE_ENTITY, "not a page with a key")
         }
     }
 }
 
-fn entry(page: &Page) -> Paged {
+/// What a page is known by, however often it is sent.
+fn key(headers: &HeaderMap) -> Option<Uuid> {
+    Uuid::parse_str(headers.get(IDEMPOTENCY_KEY)?.to_str().ok()?).ok()
+}
+
+fn entry(key: Uuid, page: &Page) -> Paged {
     Paged {
-        alert_id: page.alert.id,
+        alert_id: key,
         reading_id: page.alert.reading_id,
         taken_at_ms: wall::unix_ms(),
     }
@@ -117,4 +124,22 @@ async fn control(request: Request<Incoming>, switch: Switch, ledger: Ledger) -> 
 async fn body(request: Request<Incoming>) -> Option<Bytes> {
     let collected = Limited::new(request.into_body(), MAX_BODY).collect().await;
     collected.ok().map(http_body_util::Collected::to_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn a_page_without_a_key_or_with_nonsense_for_one_is_not_known() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(key(&headers), None);
+        headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_static("again"));
+        assert_eq!(key(&headers), None);
+        let known = Uuid::from_u128(7);
+        let value = HeaderValue::from_str(&known.to_string()).unwrap();
+        headers.insert(IDEMPOTENCY_KEY, value);
+        assert_eq!(key(&headers), Some(known));
+    }
 }

@@ -17,6 +17,8 @@ pub mod postgres;
 pub mod publisher;
 pub mod queues;
 pub mod readiness;
+pub mod recent;
+pub mod record;
 pub mod redis_link;
 pub mod respond;
 pub mod routes;

@@ -11,6 +11,8 @@ use lapin::{Channel, Connection};
 pub const INGEST: [&str; 3] = ["vitals-0", "vitals-1", "vitals-2"];
 /// Alerts on their way to the third party that notifies staff.
 pub const PAGES: &str = "pages";
+/// Changes of thresholds on their way to the database.
+pub const THRESHOLDS: &str = "thresholds";
 /// Messages that nobody could read.
 pub const DEAD: &str = "vitals-dead";
 
@@ -73,7 +75,7 @@ impl Topology {
             durable: true,
             ..QueueDeclareOptions::default()
         };
-        for name in INGEST.into_iter().chain([PAGES, DEAD]) {
+        for name in INGEST.into_iter().chain([PAGES, THRESHOLDS, DEAD]) {
             let asked = channel.queue_declare(name.into(), options, FieldTable::default());
             match asked.await {
                 Ok(_) => {}
@@ -95,7 +97,7 @@ impl Topology {
                 .queue_declare(name.into(), options, arguments)
                 .await?;
         }
-        for name in [PAGES, DEAD] {
+        for name in [PAGES, THRESHOLDS, DEAD] {
             channel
                 .queue_declare(name.into(), options, self.arguments())
                 .await?;

@@ -9,6 +9,21 @@ pub const PATIENTS: u32 = 2000;
 /// Wards that exist, numbered from 1.
 pub const WARDS: u32 = 40;
 
+/// How far before the moment that it names a stream resumes, in milliseconds. An alert may become known this late: it is
+/// raised while the database has no primary, and read from there after the next one was elected. Who comes back names
+/// the alerts of this time that it was shown, so that none is sent again.
+pub const RESUME_OVERLAP_MS: i64 = 60_000;
+
+/// The header that tells the third party which page this is: the alert's id, so that one that is sent again is not taken
+/// twice.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Alerts of one reading and one kind are one alert. Known before anything is stored, so that everybody on its way
+/// tells a repetition.
+pub fn alert_id(reading_id: Uuid, kind: &str) -> Uuid {
+    Uuid::new_v5(&reading_id, kind.as_bytes())
+}
+
 /// The ward that a patient lies in, within `1..=WARDS`.
 pub fn ward_of(patient_id: u32) -> u32 {
     1 + patient_id.saturating_sub(1) % WARDS
@@ -83,7 +98,8 @@ pub struct Patient {
     pub ward: u32,
     /// Limits.
     pub thresholds: Thresholds,
-    /// Counts the changes of the thresholds.
+    /// Grows with each change of the thresholds: the newest one stays. Microseconds since the Unix epoch, or one
+    /// more than the version that it replaces.
     pub version: i64,
     /// Newest vitals, if any were stored.
     pub latest: Option<Reading>,
@@ -116,8 +132,8 @@ pub struct WardPatient {
 /// Something that staff must know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// Grows with each alert; a stream resumes after it.
-    pub id: i64,
+    /// [`alert_id`]: whoever raises it, and however often, it is the same.
+    pub id: Uuid,
     /// The reading that raised it.
     pub reading_id: Uuid,
     /// Whose reading.
@@ -140,6 +156,9 @@ pub enum LiveEvent {
     Hello {
         /// The ward.
         ward: u32,
+        /// Now, in milliseconds since the Unix epoch. Who comes back asks for alerts since the newest moment that it
+        /// was told, here or by an alert.
+        at_ms: i64,
     },
     /// Newest vitals of the ward's patients, at most one frame a second.
     Vitals {
@@ -173,7 +192,7 @@ pub enum LiveRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paged {
     /// The alert.
-    pub alert_id: i64,
+    pub alert_id: Uuid,
     /// The reading that raised it.
     pub reading_id: Uuid,
     /// Milliseconds since the Unix epoch.
@@ -196,6 +215,20 @@ mod tests {
         let text = serde_json::to_string(&LiveEvent::Pong { nonce: 3 }).unwrap();
         assert_eq!(text, r#"{"type":"pong","nonce":3}"#);
         assert!(serde_json::from_str::<LiveRequest>(r#"{"type":"shout"}"#).is_err());
+    }
+
+    #[test]
+    fn an_alert_is_known_by_its_reading_and_kind() {
+        let reading = Uuid::from_u128(7);
+        assert_eq!(alert_id(reading, "spo2-low"), alert_id(reading, "spo2-low"));
+        assert_ne!(
+            alert_id(reading, "spo2-low"),
+            alert_id(reading, "systolic-high")
+        );
+        assert_ne!(
+            alert_id(reading, "spo2-low"),
+            alert_id(Uuid::from_u128(8), "spo2-low")
+        );
     }
 
     #[test]

@@ -1,24 +1,10 @@
 //! Which readings are alarming: pure arithmetic on limits.
 
-use wire::{Reading, Thresholds, ward_of};
+use wire::{Alert, Reading, Thresholds, alert_id, ward_of};
 
-/// An alert that has no number yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewAlert {
-    /// The reading that raised it.
-    pub reading_id: uuid::Uuid,
-    /// Whose reading.
-    pub patient_id: u32,
-    /// Where.
-    pub ward: u32,
-    /// What.
-    pub kind: &'static str,
-    /// The value that crossed the limit.
-    pub value: i32,
-}
-
-/// The alerts that a reading raises; a value equal to its limit raises none.
-pub fn raised(reading: &Reading, limits: &Thresholds) -> Vec<NewAlert> {
+/// The alerts that a reading raises at `at_ms`, in milliseconds since the Unix epoch; a value equal to its limit raises
+/// none.
+pub fn raised(reading: &Reading, limits: &Thresholds, at_ms: i64) -> Vec<Alert> {
     let checks = [
         (
             "heart-rate-low",
@@ -39,12 +25,14 @@ pub fn raised(reading: &Reading, limits: &Thresholds) -> Vec<NewAlert> {
     ];
     let crossed = checks.into_iter().filter(|(_, _, crossed)| *crossed);
     crossed
-        .map(|(kind, value, _)| NewAlert {
+        .map(|(kind, value, _)| Alert {
+            id: alert_id(reading.reading_id, kind),
             reading_id: reading.reading_id,
             patient_id: reading.patient_id,
             ward: ward_of(reading.patient_id),
-            kind,
+            kind: kind.into(),
             value,
+            raised_at_ms: at_ms,
         })
         .collect()
 }
@@ -53,21 +41,41 @@ pub fn raised(reading: &Reading, limits: &Thresholds) -> Vec<NewAlert> {
 mod tests {
     use super::*;
 
-    fn kinds(heart_rate: i32, spo2: i32, systolic: i32) -> Vec<(&'static str, i32)> {
-        let reading = Reading {
+    fn reading(heart_rate: i32, spo2: i32, systolic: i32) -> Reading {
+        Reading {
             reading_id: uuid::Uuid::nil(),
             patient_id: 41,
             taken_at_ms: 1,
             heart_rate,
             spo2,
             systolic,
-        };
-        let alerts = raised(&reading, &Thresholds::default());
+        }
+    }
+
+    fn kinds(heart_rate: i32, spo2: i32, systolic: i32) -> Vec<(String, i32)> {
+        let reading = reading(heart_rate, spo2, systolic);
+        let alerts = raised(&reading, &Thresholds::default(), 5);
         assert!(alerts.iter().all(|alert| alert.ward == 1));
         alerts
-            .iter()
+            .into_iter()
             .map(|alert| (alert.kind, alert.value))
             .collect()
+    }
+
+    #[test]
+    fn raised_again_it_is_the_same_alert() {
+        let ids = |at_ms| {
+            let alerts = raised(&reading(131, 89, 181), &Thresholds::default(), at_ms);
+            alerts.iter().map(|alert| alert.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(5), ids(9_000));
+        assert!(
+            ids(5)
+                .iter()
+                .collect::<std::collections::HashSet<_>>()
+                .len()
+                == 3
+        );
     }
 
     #[test]
@@ -78,13 +86,13 @@ mod tests {
 
     #[test]
     fn each_crossed_limit_raises_its_own_alert() {
-        assert_eq!(kinds(44, 95, 120), [("heart-rate-low", 44)]);
+        assert_eq!(kinds(44, 95, 120), [("heart-rate-low".into(), 44)]);
         assert_eq!(
             kinds(131, 89, 181),
             [
-                ("heart-rate-high", 131),
-                ("spo2-low", 89),
-                ("systolic-high", 181)
+                ("heart-rate-high".into(), 131),
+                ("spo2-low".into(), 89),
+                ("systolic-high".into(), 181)
             ]
         );
     }

@@ -1,126 +1,72 @@
-//! Telling others about what was stored: live servers, and the queue of pages for staff.
+//! Telling others of alerts: the live servers, and the queue of pages for staff. Nothing is stored before, so that no
+//! alert waits for a database; whoever hears of one twice knows it by its id.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use service_kit::postgres::{Database, PostgresError, within};
+use service_kit::backoff::Backoff;
 use service_kit::publisher::Publisher;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::{Alert, Page};
 
 use crate::live::Live;
 use crate::metrics::Counters;
-use crate::store::{Stored, alert};
 
-/// Nobody waits for a page's confirmation; the sweep repeats what failed.
+/// For a page's confirmation; the sweep repeats what failed.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
-/// For marking alerts as announced.
-const MARK_WITHIN: Duration = Duration::from_secs(1);
-/// How often alerts are looked for that nobody announced.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long the fan-out is tried while Redis is away. Later the live servers find the alert in the database.
+const SHOW_WITHIN: Duration = Duration::from_secs(10);
+/// Waits between these attempts.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
 
-const MARK: &str =
-    "UPDATE alerts SET announced_at = now() WHERE id = ANY($1) AND announced_at IS NULL";
-
-/// Two seconds: time enough for whoever raised them to announce them itself.
-const UNANNOUNCED: &str = "SELECT id, reading_id, patient_id, ward, kind, value, \
-    (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms \
-    FROM alerts WHERE announced_at IS NULL AND raised_at < now() - interval '2 seconds' \
-    ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED";
-
-/// Announces.
+/// Announces. Copies share the connections.
+#[derive(Clone)]
 pub(crate) struct Announcer {
-    pub(crate) live: Live,
+    pub(crate) live: Arc<Live>,
     pub(crate) pages: Publisher,
-    pub(crate) primary: Database,
     pub(crate) counters: Counters,
 }
 
 impl Announcer {
-    /// Announces what comes, and once a second what was left behind, until the channel ends.
-    pub(crate) async fn run(self, mut stored: mpsc::Receiver<Stored>) {
-        let mut sweeps = tokio::time::interval(SWEEP_EVERY);
-        sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                stored = stored.recv() => match stored {
-                    Some(stored) => self.announce(&stored).await,
-                    None => return,
-                },
-                _ = sweeps.tick() => if let Err(error) = self.sweep().await {
-                    tracing::debug!(%error, "sweep of alerts");
-                },
-            }
+    /// Shows the alerts to clinicians and queues their pages; whether every page can't be lost any more.
+    pub(crate) async fn announce(&self, alerts: &[Alert]) -> bool {
+        if alerts.is_empty() {
+            return true;
         }
-    }
-
-    async fn announce(&self, stored: &Stored) {
-        // Alerts first: somebody waits for them.
-        let told =
-            self.live.alerts(&stored.alerts).await & self.live.vitals(&stored.readings).await;
-        self.counters.live(told);
-        let ids = self.page(&stored.alerts).await;
-        if ids.is_empty() {
-            return;
-        }
-        match self.mark(&ids).await {
-            Ok(()) => self.counters.announced("direct", ids.len()),
-            Err(error) => tracing::debug!(%error, "alerts not marked"),
-        }
-    }
-
-    /// Queues a page for each alert; the ids of those that are queued for sure.
-    async fn page(&self, alerts: &[Alert]) -> Vec<i64> {
+        // At once, but not waited for: without Redis this takes long, and the database is the other way.
+        tokio::spawn(self.clone().show(alerts.to_vec()));
         let deadline = Instant::now() + CONFIRM_WITHIN;
-        let published = alerts.iter().map(|alert| async move {
-            let page = Page {
-                alert: alert.clone(),
-            };
-            let payload = Bytes::from(serde_json::to_vec(&page).ok()?);
-            let id = alert.id.to_string();
-            self.pages.publish(&id, payload, deadline).await.ok()?;
-            Some(alert.id)
-        });
-        join_all(published).await.into_iter().flatten().collect()
+        let paged = join_all(alerts.iter().map(|alert| self.page(alert, deadline))).await;
+        paged.into_iter().all(|paged| paged)
     }
 
-    async fn mark(&self, ids: &[i64]) -> Result<(), PostgresError> {
-        within(Instant::now() + MARK_WITHIN, async {
-            let lease = self.primary.lease().await?;
-            let statement = lease.prepare_cached(MARK).await?;
-            lease.execute(&statement, &[&ids]).await?;
-            lease.give_back();
-            Ok(())
-        })
-        .await
-    }
-
-    /// Announces what a worker that died left behind. The rows stay locked meanwhile, so that no two workers
-    /// announce the same.
-    async fn sweep(&self) -> Result<(), PostgresError> {
-        let deadline = Instant::now() + CONFIRM_WITHIN + MARK_WITHIN;
-        let announced = within(deadline, async {
-            let mut lease = self.primary.lease().await?;
-            let transaction = lease.transaction().await?;
-            let statement = transaction.prepare_cached(UNANNOUNCED).await?;
-            let rows = transaction.query(&statement, &[]).await?;
-            let alerts: Vec<_> = rows.iter().map(alert).collect::<Result<_, _>>()?;
-            let mut ids = Vec::new();
-            if !alerts.is_empty() {
-                self.live.alerts(&alerts).await;
-                ids = self.page(&alerts).await;
-                let statement = transaction.prepare_cached(MARK).await?;
-                transaction.execute(&statement, &[&ids]).await?;
+    async fn show(self, alerts: Vec<Alert>) {
+        let mut backoff = Backoff::new(RETRY.0, RETRY.1);
+        let shown = tokio::time::timeout(SHOW_WITHIN, async {
+            while !self.live.alerts(&alerts).await {
+                backoff.wait().await;
             }
-            transaction.commit().await?;
-            lease.give_back();
-            Ok(ids.len())
-        })
-        .await?;
-        self.counters.announced("sweep", announced);
-        Ok(())
+        });
+        self.counters.live(shown.await.is_ok());
+    }
+
+    async fn page(&self, alert: &Alert, deadline: Instant) -> bool {
+        let page = Page {
+            alert: alert.clone(),
+        };
+        let Ok(payload) = serde_json::to_vec(&page) else {
+            return false;
+        };
+        let id = alert.id.to_string();
+        let published = self
+            .pages
+            .publish(&id, Bytes::from(payload), deadline)
+            .await;
+        if let Err(error) = &published {
+            tracing::debug!(%error, "page not queued");
+        }
+        published.is_ok()
     }
 }

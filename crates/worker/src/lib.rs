@@ -1,15 +1,21 @@
-//! The worker: stores readings exactly once, raises alerts, and has staff notified.
+//! The worker: announces alerts at once, stores readings exactly once, applies changes of thresholds, and has staff
+//! notified.
 
 pub mod alerts;
 mod announce;
 pub mod batch;
+mod changes;
 pub mod config;
 mod ingest;
+mod intake;
+mod leftovers;
+mod limits;
 mod live;
 mod metrics;
 mod pages;
 mod store;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::admin::nothing_more;
@@ -25,21 +31,34 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use announce::Announcer;
+use changes::Changes;
 use config::Config;
 use ingest::Ingest;
+use intake::Intake;
+use leftovers::Leftovers;
+use limits::Limits;
 use live::Live;
 use metrics::Counters;
 use pages::Pager;
 use store::Store;
 
-/// Ingest, leftovers, announcing and its sweep, and the watch.
-const CONNECTIONS: usize = 5;
-/// Per queue and broker, so up to 180 readings are under way with three of each. A frozen broker holds back
-/// what was delivered through it, so the number is not larger than a batch or two needs.
+/// To the primary: ingest, changes, both kinds of leftovers, limits, and the watch.
+const CONNECTIONS: usize = 6;
+/// To a replica: limits.
+const REPLICA_CONNECTIONS: usize = 1;
+/// Readings per queue and broker that may wait here for the database: what comes within a failover has to be here, because
+/// its alerts can't wait. Two workers hold 9000, 25 s hold 3500 at the peak.
+const WAITING: u16 = 500;
 const READINGS: Subscription = Subscription {
     queues: &queues::INGEST,
-    prefetch: 20,
+    prefetch: WAITING,
     name: "readings",
+};
+/// Changes wait in their queue: whoever made them shows them.
+const CHANGES: Subscription = Subscription {
+    queues: &[queues::THRESHOLDS],
+    prefetch: 8,
+    name: "thresholds",
 };
 /// Pages under way per broker: as many as a slow third party can hold back.
 const PAGES: Subscription = Subscription {
@@ -47,8 +66,6 @@ const PAGES: Subscription = Subscription {
     prefetch: 4,
     name: "pages",
 };
-/// Batches waiting to be announced; beyond that the sweep does it.
-const UNANNOUNCED: usize = 64;
 /// For the last batch after the end of deliveries.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
@@ -67,38 +84,54 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
 
     let name = config.common.instance.as_str();
     let primary = Database::primary(&config.postgres, name, CONNECTIONS)?;
+    let replica = Database::replica(&config.postgres, name, REPLICA_CONNECTIONS)?;
     let gauges = PoolGauges::new(metrics)?;
     tokio::spawn(primary.clone().watch("primary", primary_up, gauges));
+    let limits = Limits::default();
+    tokio::spawn(limits.clone().follow(replica, primary.clone()));
     let brokers = Brokers::start(&config.amqp, name, &brokers_up);
     let redis = RedisLink::start(&config.redis, redis_up);
     let counters = Counters::new(metrics)?;
 
-    let (stored, announcements) = mpsc::channel(UNANNOUNCED);
     let announcer = Announcer {
-        live: Live::new(redis),
+        live: Arc::new(Live::new(redis.clone())),
         pages: Publisher::new(brokers.clone(), &[queues::PAGES], metrics)?,
-        primary: primary.clone(),
         counters: counters.clone(),
     };
-    tokio::spawn(announcer.run(announcements));
-    let leftovers = ingest::leftovers(
-        Store::new(primary.clone()),
-        stored.clone(),
-        counters.clone(),
-    );
-    tokio::spawn(leftovers);
+    let leftovers = Arc::new(Leftovers {
+        primary: primary.clone(),
+        limits: limits.clone(),
+        announcer: announcer.clone(),
+    });
+    let sweeping = leftovers.clone();
+    tokio::spawn(async move { leftovers.readings().await });
+    tokio::spawn(async move { sweeping.alerts().await });
 
     // Nobody routes to a worker, so it stops taking messages as soon as it is told to leave.
     let stop = &process.shutdown.draining;
     let pager = Pager::new(config.pager, counters.clone());
     tokio::spawn(pager.run(brokers.consume(PAGES, stop)));
+    let changes = Changes {
+        primary: primary.clone(),
+        redis,
+        limits: limits.clone(),
+        counters: counters.clone(),
+    };
+    tokio::spawn(changes.run(brokers.consume(CHANGES, stop)));
+    let consumers = queues::INGEST.len() * config.amqp.hosts.len();
+    let (storing, taken) = mpsc::channel(consumers * usize::from(WAITING));
+    let intake = Intake {
+        limits,
+        announcer,
+        storing,
+    };
+    tokio::spawn(intake.run(brokers.consume(READINGS, stop)));
     let ingest = Ingest {
-        store: Store::new(primary),
-        stored,
+        store: Store { primary },
         counters,
         closing: process.shutdown.closing.clone(),
     };
-    let working = tokio::spawn(ingest.run(brokers.consume(READINGS, stop)));
+    let working = tokio::spawn(ingest.run(taken));
     process.shutdown.closing.cancelled().await;
     if tokio::time::timeout(FINISH_WITHIN, working).await.is_err() {
         tracing::warn!("last batch not finished; the broker delivers it again");

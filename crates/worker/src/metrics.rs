@@ -5,6 +5,8 @@ use std::time::Duration;
 use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use service_kit::metrics::Metrics;
 
+use crate::store::Raised;
+
 /// All of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Counters {
@@ -18,6 +20,8 @@ pub(crate) struct Counters {
     pub(crate) poison: IntCounter,
     /// `worker_readings_evaluated_late_total`.
     pub(crate) late: IntCounter,
+    /// `worker_thresholds_stored_total`.
+    pub(crate) changes: IntCounter,
     /// `worker_alerts_raised_total`.
     pub(crate) raised: IntCounter,
     /// `worker_alerts_announced_total{by}`.
@@ -49,10 +53,14 @@ impl Counters {
                 "From a full batch to its acknowledgement.",
                 &[],
             )?,
-            poison: metrics.counter("worker_poison_total", "Messages that are no readings.")?,
+            poison: metrics.counter("worker_poison_total", "Messages that nobody can read.")?,
             late: metrics.counter(
                 "worker_readings_evaluated_late_total",
                 "Readings that came past the queue.",
+            )?,
+            changes: metrics.counter(
+                "worker_thresholds_stored_total",
+                "Changes of thresholds taken from the queue and stored.",
             )?,
             raised: metrics.counter("worker_alerts_raised_total", "Alerts raised.")?,
             announced: metrics.counters(
@@ -93,11 +101,10 @@ impl Counters {
             .observe(took.as_secs_f64());
     }
 
-    /// Alerts were announced.
-    pub(crate) fn announced(&self, by: &str, number: usize) {
-        self.announced
-            .with_label_values(&[by])
-            .inc_by(number as u64);
+    /// Alerts were stored after their announcement, those not announced for sure left out.
+    pub(crate) fn announced(&self, by: &str, raised: &[Raised]) {
+        let told = raised.iter().filter(|raised| raised.told).count();
+        self.announced.with_label_values(&[by]).inc_by(told as u64);
     }
 
     /// A batch reached the fan-out or did not.

@@ -16,7 +16,8 @@ use service_kit::consumer::{acknowledge, reject};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::Page;
+use uuid::Uuid;
+use wire::{IDEMPOTENCY_KEY, Page};
 
 use crate::config::PagerUrl;
 use crate::metrics::Counters;
@@ -68,17 +69,20 @@ impl Pager {
     /// Tries until it works. If this worker ends first, the broker delivers the page to another.
     async fn deliver(&self, delivery: Delivery) {
         let readable: Result<Page, _> = serde_json::from_slice(&delivery.data);
-        if let Err(error) = readable {
-            tracing::warn!(%error, "message is no page");
-            self.counters.pages.with_label_values(&["poison"]).inc();
-            reject(&delivery).await;
-            return;
-        }
+        let alert = match readable {
+            Ok(page) => page.alert.id,
+            Err(error) => {
+                tracing::warn!(%error, "message is no page");
+                self.counters.pages.with_label_values(&["poison"]).inc();
+                reject(&delivery).await;
+                return;
+            }
+        };
         let payload = Bytes::from(delivery.data.clone());
         let mut backoff = Backoff::new(RETRY.0, RETRY.1);
         loop {
             if self.breaker().allows(Instant::now()) {
-                match self.attempt(payload.clone()).await {
+                match self.attempt(alert, payload.clone()).await {
                     Outcome::Delivered => return acknowledge(&delivery).await,
                     Outcome::Refused => return reject(&delivery).await,
                     Outcome::Failed => {}
@@ -88,8 +92,8 @@ impl Pager {
         }
     }
 
-    async fn attempt(&self, payload: Bytes) -> Outcome {
-        let answered = tokio::time::timeout(ANSWER_WITHIN, self.post(payload)).await;
+    async fn attempt(&self, alert: Uuid, payload: Bytes) -> Outcome {
+        let answered = tokio::time::timeout(ANSWER_WITHIN, self.post(alert, payload)).await;
         let (outcome, label) = match answered {
             Ok(Ok(status)) if status.is_success() => (Outcome::Delivered, "delivered"),
             Ok(Ok(status)) if status.is_client_error() => (Outcome::Refused, "refused"),
@@ -112,13 +116,18 @@ impl Pager {
         outcome
     }
 
-    async fn post(&self, payload: Bytes) -> Result<StatusCode, service_kit::boot::Failure> {
+    async fn post(
+        &self,
+        alert: Uuid,
+        payload: Bytes,
+    ) -> Result<StatusCode, service_kit::boot::Failure> {
         let stream = TcpStream::connect(&self.url.authority).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let request = Request::post(&self.url.path)
             .header(HOST, &self.url.authority)
             .header(CONTENT_TYPE, "application/json")
+            .header(IDEMPOTENCY_KEY, alert.to_string())
             .body(Full::new(payload))?;
         let status = sender.send_request(request).await?.status();
         connection.abort();
@@ -162,7 +171,11 @@ mod tests {
             (503, Outcome::Failed),
         ] {
             let pager = pager_that_answers(StatusCode::from_u16(status).unwrap()).await;
-            assert_eq!(pager.attempt(Bytes::new()).await, outcome, "{status}");
+            assert_eq!(
+                pager.attempt(Uuid::nil(), Bytes::new()).await,
+                outcome,
+                "{status}"
+            );
         }
     }
 
@@ -171,7 +184,7 @@ mod tests {
         let pager = pager_that_answers(StatusCode::SERVICE_UNAVAILABLE).await;
         for _ in 0..FAILURES {
             assert!(pager.breaker().allows(Instant::now()));
-            pager.attempt(Bytes::new()).await;
+            pager.attempt(Uuid::nil(), Bytes::new()).await;
         }
         assert!(!pager.breaker().allows(Instant::now()));
         assert_eq!(pager.counters.breaker_open.get(), 1);

@@ -1,23 +1,15 @@
-//! One transaction for a batch: readings exactly once, and the alerts that they raise.
+//! One transaction for a batch: readings exactly once, and the alerts that they raised.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
-use service_kit::postgres::{Database, Lease, PostgresError, within};
+use service_kit::postgres::{Database, PostgresError, within};
 use tokio::time::Instant;
-use tokio_postgres::Row;
-use uuid::Uuid;
-use wire::{Alert, Reading, Thresholds};
-
-use crate::alerts::{NewAlert, raised};
+use wire::{Alert, Reading};
 
 /// A commit waits for one replica; beyond this the primary is gone or frozen.
 const COMMIT_WITHIN: Duration = Duration::from_secs(1);
-/// A change of a patient's limits is seen within this time.
-const LIMITS_FOR: Duration = Duration::from_secs(3);
-/// Readings that came past the queue, taken up at a time.
-const LEFTOVERS: i64 = 200;
 
 /// A reading that is there already is touched, not skipped: the commit then waits for a replica even when
 /// nothing is new, so that a message is never acknowledged for a row which only a cut-off primary has.
@@ -25,156 +17,58 @@ const READINGS: &str = "INSERT INTO readings \
     (reading_id, patient_id, taken_at_ms, heart_rate, spo2, systolic) \
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::int[], $6::int[]) \
     ON CONFLICT (reading_id) DO UPDATE SET stored_at = readings.stored_at \
-    RETURNING reading_id, (xmax = 0) AS fresh";
+    RETURNING (xmax = 0) AS fresh";
 
-const ALERTS: &str = "INSERT INTO alerts (reading_id, patient_id, ward, kind, value) \
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::int[]) \
-    ON CONFLICT (reading_id, kind) DO NOTHING \
-    RETURNING id, reading_id, patient_id, ward, kind, value, \
-        (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms";
+/// The first to raise an alert says when; an announcement counts whoever made it.
+const ALERTS: &str = "INSERT INTO alerts \
+    (id, reading_id, patient_id, ward, kind, value, raised_at, announced_at) \
+    SELECT id, reading_id, patient_id, ward, kind, value, to_timestamp(raised_at_ms / 1000.0), \
+        CASE WHEN told THEN now() END \
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::int[], \
+        $7::bigint[], $8::bool[]) \
+        AS raised (id, reading_id, patient_id, ward, kind, value, raised_at_ms, told) \
+    ON CONFLICT (id) DO UPDATE \
+        SET announced_at = coalesce(alerts.announced_at, excluded.announced_at)";
 
-const UNEVALUATED: &str = "SELECT reading_id, patient_id, taken_at_ms, heart_rate, spo2, systolic \
-    FROM readings WHERE NOT evaluated ORDER BY stored_at LIMIT $1 FOR UPDATE SKIP LOCKED";
-
-const EVALUATED: &str = "UPDATE readings SET evaluated = true WHERE reading_id = ANY($1)";
-
-const LIMITS: &str =
-    "SELECT id, heart_rate_low, heart_rate_high, spo2_low, systolic_high FROM patients";
-
-/// What a transaction brought.
-#[derive(Debug, Default)]
-pub(crate) struct Stored {
-    /// Readings that are new.
-    pub(crate) readings: Vec<Reading>,
-    /// Alerts that are new.
-    pub(crate) alerts: Vec<Alert>,
+/// An alert that was raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Raised {
+    pub(crate) alert: Alert,
+    /// Whether it is announced for sure. If not, the sweep does it.
+    pub(crate) told: bool,
 }
 
 /// Writes to the primary.
 pub(crate) struct Store {
-    primary: Database,
-    limits: HashMap<u32, Thresholds>,
-    limits_until: Option<Instant>,
+    pub(crate) primary: Database,
 }
 
 impl Store {
-    /// Nothing is read before the first use.
-    pub(crate) fn new(primary: Database) -> Self {
-        Self {
-            primary,
-            limits: HashMap::new(),
-            limits_until: None,
-        }
-    }
-
-    /// Stores a batch of distinct readings ordered by id. On an error nothing or everything was stored;
-    /// storing again is harmless.
-    pub(crate) async fn readings(&mut self, readings: &[Reading]) -> Result<Stored, PostgresError> {
-        let deadline = Instant::now() + COMMIT_WITHIN;
-        within(deadline, async {
-            let mut lease = self.primary.lease().await?;
-            self.refresh_limits(&lease).await?;
-            let transaction = lease.transaction().await?;
-            let fresh = insert(&transaction, readings).await?;
-            let fresh: Vec<_> = readings
-                .iter()
-                .filter(|reading| fresh.contains(&reading.reading_id))
-                .cloned()
-                .collect();
-            let alerts = self.raise(&transaction, &fresh).await?;
-            transaction.commit().await?;
-            lease.give_back();
-            Ok(Stored {
-                readings: fresh,
-                alerts,
-            })
-        })
-        .await
-    }
-
-    /// Raises the alerts of readings that the api stored itself.
-    pub(crate) async fn leftovers(&mut self) -> Result<Stored, PostgresError> {
-        let deadline = Instant::now() + COMMIT_WITHIN;
-        within(deadline, async {
-            let mut lease = self.primary.lease().await?;
-            self.refresh_limits(&lease).await?;
-            let transaction = lease.transaction().await?;
-            let statement = transaction.prepare_cached(UNEVALUATED).await?;
-            let rows = transaction.query(&statement, &[&LEFTOVERS]).await?;
-            let readings: Vec<_> = rows.iter().map(reading).collect::<Result<_, _>>()?;
-            if readings.is_empty() {
-                transaction.rollback().await?;
-                lease.give_back();
-                return Ok(Stored::default());
-            }
-            let alerts = self.raise(&transaction, &readings).await?;
-            let ids: Vec<_> = readings.iter().map(|reading| reading.reading_id).collect();
-            let statement = transaction.prepare_cached(EVALUATED).await?;
-            transaction.execute(&statement, &[&ids]).await?;
-            transaction.commit().await?;
-            lease.give_back();
-            Ok(Stored { readings, alerts })
-        })
-        .await
-    }
-
-    async fn raise(
+    /// Stores a batch of distinct readings ordered by id, and what they raised; the number of readings that are new.
+    /// On an error nothing or everything was stored; storing again is harmless.
+    pub(crate) async fn readings(
         &self,
-        transaction: &Transaction<'_>,
         readings: &[Reading],
-    ) -> Result<Vec<Alert>, PostgresError> {
-        let alerts = readings.iter().flat_map(|reading| {
-            let limits = self.limits.get(&reading.patient_id);
-            raised(reading, &limits.copied().unwrap_or_default())
-        });
-        let alerts: Vec<NewAlert> = alerts.collect();
-        if alerts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let statement = transaction.prepare_cached(ALERTS).await?;
-        let ids: Vec<_> = alerts.iter().map(|alert| alert.reading_id).collect();
-        let patients: Vec<_> = alerts
-            .iter()
-            .map(|alert| alert.patient_id.cast_signed())
-            .collect();
-        let wards: Vec<_> = alerts
-            .iter()
-            .map(|alert| alert.ward.cast_signed())
-            .collect();
-        let kinds: Vec<_> = alerts.iter().map(|alert| alert.kind).collect();
-        let values: Vec<_> = alerts.iter().map(|alert| alert.value).collect();
-        let rows = transaction
-            .query(&statement, &[&ids, &patients, &wards, &kinds, &values])
-            .await?;
-        Ok(rows.iter().map(alert).collect::<Result<_, _>>()?)
-    }
-
-    async fn refresh_limits(&mut self, lease: &Lease) -> Result<(), PostgresError> {
-        let now = Instant::now();
-        if self.limits_until.is_some_and(|until| now < until) {
-            return Ok(());
-        }
-        let statement = lease.prepare_cached(LIMITS).await?;
-        for row in lease.query(&statement, &[]).await? {
-            let limits = Thresholds {
-                heart_rate_low: row.try_get("heart_rate_low")?,
-                heart_rate_high: row.try_get("heart_rate_high")?,
-                spo2_low: row.try_get("spo2_low")?,
-                systolic_high: row.try_get("systolic_high")?,
-            };
-            self.limits
-                .insert(row.try_get::<_, i32>("id")?.cast_unsigned(), limits);
-        }
-        self.limits_until = Some(now + LIMITS_FOR);
-        Ok(())
+        raised: &[Raised],
+    ) -> Result<usize, PostgresError> {
+        within(Instant::now() + COMMIT_WITHIN, async {
+            let mut lease = self.primary.lease().await?;
+            let transaction = lease.transaction().await?;
+            let fresh = insert_readings(&transaction, readings).await?;
+            insert_alerts(&transaction, raised).await?;
+            transaction.commit().await?;
+            lease.give_back();
+            Ok(fresh)
+        })
+        .await
     }
 }
 
-/// The ids that were not there before.
-async fn insert(
+/// The number of those that were not there before.
+async fn insert_readings(
     transaction: &Transaction<'_>,
     readings: &[Reading],
-) -> Result<HashSet<Uuid>, PostgresError> {
+) -> Result<usize, PostgresError> {
     let statement = transaction.prepare_cached(READINGS).await?;
     let ids: Vec<_> = readings.iter().map(|reading| reading.reading_id).collect();
     let patients: Vec<_> = readings
@@ -191,35 +85,85 @@ async fn insert(
             &[&ids, &patients, &times, &heart_rates, &spo2s, &systolics],
         )
         .await?;
-    let mut fresh = HashSet::with_capacity(rows.len());
+    let mut fresh = 0;
     for row in rows {
-        if row.try_get("fresh")? {
-            fresh.insert(row.try_get("reading_id")?);
-        }
+        fresh += usize::from(row.try_get::<_, bool>("fresh")?);
     }
     Ok(fresh)
 }
 
-fn reading(row: &Row) -> Result<Reading, tokio_postgres::Error> {
-    Ok(Reading {
-        reading_id: row.try_get("reading_id")?,
-        patient_id: row.try_get::<_, i32>("patient_id")?.cast_unsigned(),
-        taken_at_ms: row.try_get("taken_at_ms")?,
-        heart_rate: row.try_get("heart_rate")?,
-        spo2: row.try_get("spo2")?,
-        systolic: row.try_get("systolic")?,
-    })
+/// Keeps the record of what was raised.
+pub(crate) async fn insert_alerts(
+    transaction: &Transaction<'_>,
+    raised: &[Raised],
+) -> Result<(), PostgresError> {
+    let raised = distinct(raised);
+    if raised.is_empty() {
+        return Ok(());
+    }
+    let (mut ids, mut readings, mut patients, mut wards) = (vec![], vec![], vec![], vec![]);
+    let (mut kinds, mut values, mut times, mut told) = (vec![], vec![], vec![], vec![]);
+    for one in &raised {
+        ids.push(one.alert.id);
+        readings.push(one.alert.reading_id);
+        patients.push(one.alert.patient_id.cast_signed());
+        wards.push(one.alert.ward.cast_signed());
+        kinds.push(one.alert.kind.as_str());
+        values.push(one.alert.value);
+        times.push(one.alert.raised_at_ms);
+        told.push(one.told);
+    }
+    let statement = transaction.prepare_cached(ALERTS).await?;
+    transaction
+        .execute(
+            &statement,
+            &[
+                &ids, &readings, &patients, &wards, &kinds, &values, &times, &told,
+            ],
+        )
+        .await?;
+    Ok(())
 }
 
-/// An alert from a row with `raised_at_ms` computed.
-pub(crate) fn alert(row: &Row) -> Result<Alert, tokio_postgres::Error> {
-    Ok(Alert {
-        id: row.try_get("id")?,
-        reading_id: row.try_get("reading_id")?,
-        patient_id: row.try_get::<_, i32>("patient_id")?.cast_unsigned(),
-        ward: row.try_get::<_, i32>("ward")?.cast_unsigned(),
-        kind: row.try_get("kind")?,
-        value: row.try_get("value")?,
-        raised_at_ms: row.try_get("raised_at_ms")?,
-    })
+/// Each alert once, ordered by id, as a row can be written only once by a statement; one that was told is told.
+fn distinct(raised: &[Raised]) -> Vec<Raised> {
+    let mut by_id: BTreeMap<_, Raised> = BTreeMap::new();
+    for one in raised {
+        let known = by_id.entry(one.alert.id).or_insert_with(|| one.clone());
+        known.told |= one.told;
+    }
+    by_id.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn raised(id: u128, told: bool) -> Raised {
+        Raised {
+            alert: Alert {
+                id: Uuid::from_u128(id),
+                reading_id: Uuid::nil(),
+                patient_id: 1,
+                ward: 1,
+                kind: "spo2-low".into(),
+                value: 80,
+                raised_at_ms: 5,
+            },
+            told,
+        }
+    }
+
+    #[test]
+    fn an_alert_that_came_twice_is_written_once_and_told_if_either_was() {
+        let all = [
+            raised(3, false),
+            raised(1, true),
+            raised(3, true),
+            raised(1, false),
+        ];
+        assert_eq!(distinct(&all), [raised(1, true), raised(3, true)]);
+        assert_eq!(distinct(&[]), []);
+    }
 }

@@ -1,4 +1,4 @@
-//! Alerts as Postgres knows them: the truth behind the fan-out.
+//! Alerts as Postgres keeps them: what the fan-out lost, and what is older than this process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,21 +16,27 @@ const HEDGE_AFTER: Duration = Duration::from_millis(100);
 /// Nobody waits for a sweep in person, but a resuming client does.
 const ANSWER_WITHIN: Duration = Duration::from_millis(800);
 
-/// Ids become visible when their transactions commit, which is not in the order of the ids: a resuming client
-/// may have seen a later one only. Alerts so close before its last one and so young are sent again.
-const RESUME: &str = "SELECT id, reading_id, patient_id, ward, kind, value, \
+/// A ward's alerts raised after a moment, in milliseconds since the Unix epoch.
+const RESUME: &str = "SELECT number, id, reading_id, patient_id, ward, kind, value, \
     (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms \
-    FROM alerts WHERE ward = $1 \
-    AND (id > $2 OR (id > $2 - 200 AND raised_at > now() - interval '10 seconds')) \
-    ORDER BY id LIMIT 1000";
+    FROM alerts WHERE ward = $1 AND raised_at > to_timestamp($2::bigint / 1000.0) \
+    ORDER BY raised_at LIMIT 1000";
 
-/// Alerts of all wards after an id.
-const AFTER: &str = "SELECT id, reading_id, patient_id, ward, kind, value, \
+/// Alerts of all wards stored after the one with a number.
+const AFTER: &str = "SELECT number, id, reading_id, patient_id, ward, kind, value, \
     (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms \
-    FROM alerts WHERE id > $1 ORDER BY id LIMIT 1000";
+    FROM alerts WHERE number > $1 ORDER BY number LIMIT 1000";
 
-/// The last alert's id, or zero.
-const LAST: &str = "SELECT coalesce(max(id), 0) AS id FROM alerts";
+/// The last alert's number, or zero.
+const LAST: &str = "SELECT coalesce(max(number), 0) AS number FROM alerts";
+
+/// An alert as stored.
+#[derive(Debug)]
+pub(crate) struct StoredAlert {
+    /// Grows as alerts are stored.
+    pub(crate) number: i64,
+    pub(crate) alert: Alert,
+}
 
 /// Reads alerts from a replica, or from the primary when no replica answers.
 #[derive(Clone)]
@@ -42,25 +48,24 @@ pub(crate) struct AlertStore {
 }
 
 impl AlertStore {
-    /// A ward's alerts after `last_event_id`, for a client that comes back.
-    pub(crate) async fn resume(&self, ward: u32, last_event_id: i64) -> Option<Vec<Alert>> {
+    /// A ward's alerts raised after `since_ms`, for a client that comes back.
+    pub(crate) async fn resume(&self, ward: u32, since_ms: i64) -> Option<Vec<StoredAlert>> {
         let ward = ward.cast_signed();
-        let rows = self.ask(move |database| async move {
-            rows(database, RESUME, &[&ward, &last_event_id]).await
-        });
+        let rows = self
+            .ask(move |database| async move { rows(database, RESUME, &[&ward, &since_ms]).await });
         alerts(&rows.await?)
     }
 
-    /// All alerts after `id`, at most 1000.
-    pub(crate) async fn after(&self, id: i64) -> Option<Vec<Alert>> {
-        let rows = self.ask(move |database| async move { rows(database, AFTER, &[&id]).await });
+    /// All alerts stored after the one with this number, at most 1000.
+    pub(crate) async fn after(&self, number: i64) -> Option<Vec<StoredAlert>> {
+        let rows = self.ask(move |database| async move { rows(database, AFTER, &[&number]).await });
         alerts(&rows.await?)
     }
 
-    /// The newest alert's id.
+    /// The number of the alert that was stored last.
     pub(crate) async fn last(&self) -> Option<i64> {
         let rows = self.ask(|database| async move { rows(database, LAST, &[]).await });
-        rows.await?.first()?.try_get("id").ok()
+        rows.await?.first()?.try_get("number").ok()
     }
 
     async fn ask<F, Fut>(&self, query: F) -> Option<Vec<Row>>
@@ -92,7 +97,7 @@ async fn rows(
     Ok(rows)
 }
 
-fn alerts(rows: &[Row]) -> Option<Vec<Alert>> {
+fn alerts(rows: &[Row]) -> Option<Vec<StoredAlert>> {
     let alerts: Result<_, tokio_postgres::Error> = rows.iter().map(alert).collect();
     if let Err(error) = &alerts {
         tracing::error!(%error, "alert cannot be read");
@@ -100,14 +105,17 @@ fn alerts(rows: &[Row]) -> Option<Vec<Alert>> {
     alerts.ok()
 }
 
-fn alert(row: &Row) -> Result<Alert, tokio_postgres::Error> {
-    Ok(Alert {
-        id: row.try_get("id")?,
-        reading_id: row.try_get("reading_id")?,
-        patient_id: row.try_get::<_, i32>("patient_id")?.cast_unsigned(),
-        ward: row.try_get::<_, i32>("ward")?.cast_unsigned(),
-        kind: row.try_get("kind")?,
-        value: row.try_get("value")?,
-        raised_at_ms: row.try_get("raised_at_ms")?,
+fn alert(row: &Row) -> Result<StoredAlert, tokio_postgres::Error> {
+    Ok(StoredAlert {
+        number: row.try_get("number")?,
+        alert: Alert {
+            id: row.try_get("id")?,
+            reading_id: row.try_get("reading_id")?,
+            patient_id: row.try_get::<_, i32>("patient_id")?.cast_unsigned(),
+            ward: row.try_get::<_, i32>("ward")?.cast_unsigned(),
+            kind: row.try_get("kind")?,
+            value: row.try_get("value")?,
+            raised_at_ms: row.try_get("raised_at_ms")?,
+        },
     })
 }

@@ -1,22 +1,26 @@
 //! Who watches which ward, and what they get. One task owns all of it, so there is nothing to lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use prometheus::{IntCounter, IntGauge};
 use service_kit::metrics::Metrics;
+use service_kit::recent::Recent;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use uuid::Uuid;
 use wire::{Alert, LiveEvent, Reading, WARDS, ward_of};
 
-use crate::dedup::DedupRing;
-
-/// Frames waiting for one client; a client further behind is cut off and comes back with its last event id.
+/// Frames waiting for one client; a client further behind is cut off and comes back and says what it saw.
 pub(crate) const CLIENT_QUEUE: usize = 64;
 /// Requests waiting for the hub.
 const HUB_QUEUE: usize = 4096;
-/// Alerts remembered as delivered: far more than a sweep overlaps.
+/// Alerts remembered as delivered: those of hours, and with them whatever a failover of the database delays.
 const REMEMBERED: usize = 8192;
+/// Alerts kept for clients that come back while the database does not have them yet.
+const KEPT: usize = 1024;
+/// Of these, the most that one client is sent: its queue has room for what comes live.
+const MOST_RESUMED: usize = CLIENT_QUEUE / 2;
 /// Each ward gets a frame a second; wards take turns so that the work is spread over that second.
 const TURN: Duration = Duration::from_millis(1000 / WARDS as u64);
 
@@ -26,16 +30,17 @@ pub(crate) enum Frame {
     /// Anything but an alert, as JSON.
     Text(Utf8Bytes),
     /// An alert as JSON, with its id.
-    Alert(i64, Utf8Bytes),
+    Alert(Uuid, Utf8Bytes),
 }
 
 /// What the hub is told.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// A client opens a stream.
+    /// A client opens a stream; one that comes back is sent what was raised since then.
     Open {
         ward: u32,
         client: u64,
+        since_ms: Option<i64>,
         frames: mpsc::Sender<Frame>,
     },
     /// A client is gone.
@@ -47,7 +52,7 @@ pub(crate) enum Request {
     /// Alerts that the sweep read; those known already are skipped.
     Swept(Vec<Alert>),
     /// Alerts from before this process: known, not to be delivered.
-    Known(Vec<i64>),
+    Known(Vec<Uuid>),
 }
 
 /// What the live server counts.
@@ -144,9 +149,17 @@ struct WardState {
     newest: HashMap<u32, Reading>,
 }
 
+/// An alert that was delivered here.
+struct Kept {
+    ward: u32,
+    raised_at_ms: i64,
+    frame: Frame,
+}
+
 struct Wards {
     wards: HashMap<u32, WardState>,
-    delivered: DedupRing,
+    delivered: Recent<Uuid>,
+    kept: VecDeque<Kept>,
     counters: Counters,
 }
 
@@ -154,7 +167,8 @@ impl Wards {
     fn new(counters: Counters) -> Self {
         Self {
             wards: HashMap::new(),
-            delivered: DedupRing::new(REMEMBERED),
+            delivered: Recent::new(REMEMBERED),
+            kept: VecDeque::new(),
             counters,
         }
     }
@@ -164,8 +178,12 @@ impl Wards {
             Request::Open {
                 ward,
                 client,
+                since_ms,
                 frames,
             } => {
+                if let Some(since_ms) = since_ms {
+                    self.resume(ward, since_ms, &frames);
+                }
                 self.wards
                     .entry(ward)
                     .or_default()
@@ -229,15 +247,33 @@ impl Wards {
         if !self.delivered.insert(alert.id) {
             return false;
         }
-        let (id, ward) = (alert.id, alert.ward);
-        if !self.wards.contains_key(&ward) {
+        let (id, ward, raised_at_ms) = (alert.id, alert.ward, alert.raised_at_ms);
+        let Some(text) = encode(&LiveEvent::Alert { alert }) else {
             return true;
+        };
+        let frame = Frame::Alert(id, text);
+        let sent = self.send(ward, &frame);
+        self.counters.alerts.inc_by(sent);
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
         }
-        if let Some(text) = encode(&LiveEvent::Alert { alert }) {
-            let sent = self.send(ward, &Frame::Alert(id, text));
-            self.counters.alerts.inc_by(sent);
-        }
+        self.kept.push_back(Kept {
+            ward,
+            raised_at_ms,
+            frame,
+        });
         true
+    }
+
+    /// Alerts that the database may not have yet; the stream leaves out what its client knows.
+    fn resume(&self, ward: u32, since_ms: i64, frames: &mpsc::Sender<Frame>) {
+        let missed = |kept: &&Kept| kept.ward == ward && kept.raised_at_ms > since_ms;
+        let newest = self.kept.iter().rev().filter(missed).take(MOST_RESUMED);
+        let newest: Vec<_> = newest.collect();
+        for kept in newest.into_iter().rev() {
+            // A client that left meanwhile is no loss.
+            let _ = frames.try_send(kept.frame.clone());
+        }
     }
 
     /// To every client of a ward; returns how many took it. One that is behind loses its place here, which
@@ -290,6 +326,7 @@ mod tests {
         wards.take(Request::Open {
             ward,
             client: u64::from(ward),
+            since_ms: None,
             frames,
         });
         receiver
@@ -306,15 +343,19 @@ mod tests {
         }
     }
 
-    fn alert(id: i64, ward: u32) -> Alert {
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    fn alert(number: u128, ward: u32) -> Alert {
         Alert {
-            id,
+            id: id(number),
             reading_id: uuid::Uuid::nil(),
             patient_id: ward,
             ward,
             kind: "spo2-low".into(),
             value: 80,
-            raised_at_ms: 1,
+            raised_at_ms: 100,
         }
     }
 
@@ -347,11 +388,32 @@ mod tests {
         let mut wards = wards();
         let (mut seven, mut eight) = (open(&mut wards, 7, 4), open(&mut wards, 8, 4));
         wards.take(Request::Alerts(vec![alert(5, 7), alert(5, 7)]));
-        wards.take(Request::Known(vec![6]));
+        wards.take(Request::Known(vec![id(6)]));
         wards.take(Request::Alerts(vec![alert(6, 7)]));
-        assert!(matches!(seven.try_recv(), Ok(Frame::Alert(5, _))));
+        assert!(matches!(seven.try_recv(), Ok(Frame::Alert(five, _)) if five == id(5)));
         assert!(seven.try_recv().is_err());
         assert!(eight.try_recv().is_err());
+    }
+
+    #[test]
+    fn who_comes_back_is_sent_what_was_raised_since_even_if_nothing_was_stored() {
+        let mut wards = wards();
+        wards.take(Request::Alerts(vec![alert(1, 7), alert(2, 8)]));
+        let mut resumed = |since_ms| {
+            let (frames, mut receiver) = mpsc::channel(4);
+            wards.take(Request::Open {
+                ward: 7,
+                client: 1,
+                since_ms,
+                frames,
+            });
+            let first = receiver.try_recv().ok();
+            assert!(receiver.try_recv().is_err(), "another ward's");
+            first
+        };
+        assert!(matches!(resumed(Some(99)), Some(Frame::Alert(one, _)) if one == id(1)));
+        assert!(resumed(Some(100)).is_none(), "older");
+        assert!(resumed(None).is_none(), "who is new asks for nothing");
     }
 
     #[test]

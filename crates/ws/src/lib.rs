@@ -2,7 +2,6 @@
 
 mod alerts;
 pub mod config;
-mod dedup;
 mod feed;
 mod hub;
 mod query;

@@ -1,11 +1,12 @@
 //! One client's stream, from hello to goodbye.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use service_kit::recent::Recent;
+use service_kit::wall;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
@@ -13,7 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
-use wire::{LiveEvent, LiveRequest};
+use uuid::Uuid;
+use wire::{LiveEvent, LiveRequest, RESUME_OVERLAP_MS};
 
 use crate::alerts::AlertStore;
 use crate::hub::{CLIENT_QUEUE, Counters, Frame, Hub, Request, encode};
@@ -27,6 +29,8 @@ const LEAVE_SPREAD: Duration = Duration::from_secs(2);
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// A quiet stream shows this often that it is alive, to us and to everything in between.
 const PING_EVERY: Duration = Duration::from_secs(15);
+/// Alerts remembered as sent over one stream: far more than a ward has while one is sent on two ways.
+const REMEMBERED: usize = 1024;
 /// Bytes; clients send pings only.
 const MAX_MESSAGE: usize = 4 * 1024;
 
@@ -51,7 +55,7 @@ enum Ended {
     Slow,
     #[error("server is leaving")]
     Leaving,
-    #[error("alerts since the last event cannot be read")]
+    #[error("alerts since the client left cannot be read")]
     NoResume,
     #[error(transparent)]
     Broken(#[from] Error),
@@ -76,6 +80,7 @@ impl Stream {
             .tell(Request::Open {
                 ward,
                 client,
+                since_ms: self.since_ms(),
                 frames,
             })
             .await;
@@ -95,10 +100,11 @@ impl Stream {
         queue: &mut mpsc::Receiver<Frame>,
     ) -> Result<(), Ended> {
         let ward = self.wanted.ward;
-        self.send(socket, encode(&LiveEvent::Hello { ward }))
+        let at_ms = wall::unix_ms();
+        self.send(socket, encode(&LiveEvent::Hello { ward, at_ms }))
             .await?;
         // The hub is collecting already, so nothing falls between the replay and what comes live.
-        let mut replayed = self.replay(socket).await?;
+        let mut shown = self.replay(socket).await?;
         let mut pings = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut leaving = std::pin::pin!(self.leaving());
@@ -106,7 +112,7 @@ impl Stream {
             tokio::select! {
                 frame = queue.recv() => match frame {
                     Some(Frame::Text(text)) => self.send(socket, Some(text)).await?,
-                    Some(Frame::Alert(id, text)) => if !replayed.remove(&id) {
+                    Some(Frame::Alert(id, text)) => if shown.insert(id) {
                         self.send(socket, Some(text)).await?;
                     },
                     None => return Err(Ended::Slow),
@@ -121,24 +127,31 @@ impl Stream {
         }
     }
 
-    /// Sends the alerts that a returning client missed, and returns their ids.
-    async fn replay(&self, socket: &mut Socket) -> Result<HashSet<i64>, Ended> {
-        let Some(last) = self.wanted.last_event_id else {
-            return Ok(HashSet::new());
-        };
-        let missed = self
-            .store
-            .resume(self.wanted.ward, last)
-            .await
-            .ok_or(Ended::NoResume)?;
-        let mut ids = HashSet::with_capacity(missed.len());
-        for alert in missed {
-            ids.insert(alert.id);
-            self.counters.replayed.inc();
-            self.send(socket, encode(&LiveEvent::Alert { alert }))
-                .await?;
+    /// From when on a returning client is sent what it has not seen.
+    fn since_ms(&self) -> Option<i64> {
+        let told = self.wanted.since_ms?;
+        Some(told.saturating_sub(RESUME_OVERLAP_MS))
+    }
+
+    /// Sends the stored alerts that a returning client missed, and returns which it knows now.
+    async fn replay(&self, socket: &mut Socket) -> Result<Recent<Uuid>, Ended> {
+        let mut shown = Recent::new(REMEMBERED);
+        for id in &self.wanted.seen {
+            shown.insert(*id);
         }
-        Ok(ids)
+        let Some(since_ms) = self.since_ms() else {
+            return Ok(shown);
+        };
+        let resumed = self.store.resume(self.wanted.ward, since_ms).await;
+        for stored in resumed.ok_or(Ended::NoResume)? {
+            let alert = stored.alert;
+            if shown.insert(alert.id) {
+                self.counters.replayed.inc();
+                self.send(socket, encode(&LiveEvent::Alert { alert }))
+                    .await?;
+            }
+        }
+        Ok(shown)
     }
 
     async fn answer(&self, socket: &mut Socket, message: Message) -> Result<(), Ended> {

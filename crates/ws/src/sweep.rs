@@ -9,7 +9,7 @@ use crate::hub::{Counters, Hub, Request};
 
 /// An alert that the fan-out lost is at most this late.
 const EVERY: Duration = Duration::from_secs(1);
-/// Ids become visible when their transactions commit, not in order: look this far back each time.
+/// Numbers become visible when their transactions commit, not in order: look this far back each time.
 const OVERLAP: i64 = 200;
 
 /// Sweeps for ever.
@@ -24,9 +24,10 @@ pub(crate) async fn run(store: AlertStore, hub: Hub, counters: Counters) {
             continue;
         };
         if let Some(newest) = alerts.last() {
-            seen = seen.max(newest.id);
+            seen = seen.max(newest.number);
         }
-        hub.tell(Request::Swept(alerts)).await;
+        let alerts = alerts.into_iter().map(|stored| stored.alert);
+        hub.tell(Request::Swept(alerts.collect())).await;
     }
 }
 
@@ -42,8 +43,8 @@ async fn begin(store: &AlertStore, hub: &Hub, ticks: &mut tokio::time::Interval)
         };
         let known: Vec<_> = alerts
             .iter()
-            .map(|alert| alert.id)
-            .filter(|id| *id <= last)
+            .filter(|stored| stored.number <= last)
+            .map(|stored| stored.alert.id)
             .collect();
         hub.tell(Request::Known(known)).await;
         return last;

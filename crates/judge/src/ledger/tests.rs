@@ -62,7 +62,7 @@ impl Ledgered {
         let stored = stored_by(seed);
         let alarming = stored.iter().filter(|r| alarms(r, &limits));
         let page = |(number, reading): (usize, &Reading)| Paged {
-            alert_id: number as i64,
+            alert_id: uuid::Uuid::from_u128(number as u128),
             reading_id: reading.reading_id,
             taken_at_ms: reading.taken_at_ms + 1500,
         };

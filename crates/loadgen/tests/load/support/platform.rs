@@ -154,7 +154,7 @@ impl Platform {
     {
         let text = |event: &LiveEvent| Message::text(serde_json::to_string(event).unwrap());
         socket
-            .send(text(&LiveEvent::Hello { ward: 1 }))
+            .send(text(&LiveEvent::Hello { ward: 1, at_ms: 5 }))
             .await
             .ok()?;
         socket
@@ -182,7 +182,7 @@ fn accepted(reading_id: Uuid) -> String {
 
 fn alert() -> Alert {
     Alert {
-        id: 77,
+        id: Uuid::from_u128(77),
         reading_id: Uuid::nil(),
         patient_id: 1,
         ward: 1,
