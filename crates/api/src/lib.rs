@@ -64,12 +64,14 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     tokio::spawn(replica.clone().watch("replica", replica_up, gauges));
     let brokers = Brokers::start(&config.amqp, name, &brokers_up);
 
+    let publisher = Publisher::new(brokers, &queues::INGEST, metrics)?;
+
     let api = Arc::new(Api {
         primary,
         replica,
         redis: RedisLink::start(&config.redis, redis_up),
-        publisher: Publisher::new(brokers.clone(), &queues::INGEST, metrics)?,
-        changes: Publisher::new(brokers, &[queues::THRESHOLDS], metrics)?,
+        changes: publisher.to_others(&[queues::THRESHOLDS]),
+        publisher,
         http: HttpMetrics::new(metrics)?,
         counters: Counters::new(metrics)?,
         queue_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),

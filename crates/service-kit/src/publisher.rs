@@ -70,16 +70,27 @@ impl Publisher {
         queues: &'static [&'static str],
         metrics: &Metrics,
     ) -> Result<Self, prometheus::Error> {
-        let healthy = |count: usize| {
-            let breakers = (0..count).map(|_| Mutex::new(Breaker::new(SLOW, AVOID_FOR)));
-            breakers.collect()
-        };
         let help = "Messages by result: confirmed (first try), hedged (a later try), failed.";
         let results = metrics.counters("publishes_total", help, &["result"])?;
         for result in ["confirmed", "hedged", "failed"] {
             results.with_label_values(&[result]);
         }
-        Ok(Self {
+        Ok(Self::through(brokers, queues, results))
+    }
+
+    /// Publishes to other queues through the same brokers, and counts in the same counters. What is learned of slow
+    /// brokers is its own.
+    pub fn to_others(&self, queues: &'static [&'static str]) -> Self {
+        let shared = &self.shared;
+        Self::through(shared.brokers.clone(), queues, shared.results.clone())
+    }
+
+    fn through(brokers: Brokers, queues: &'static [&'static str], results: IntCounterVec) -> Self {
+        let healthy = |count: usize| {
+            let breakers = (0..count).map(|_| Mutex::new(Breaker::new(SLOW, AVOID_FOR)));
+            breakers.collect()
+        };
+        Self {
             shared: Arc::new(Shared {
                 broker_health: healthy(brokers.links().len()),
                 queue_health: healthy(queues.len()),
@@ -89,7 +100,7 @@ impl Publisher {
                 results,
                 budget: RetryBudget::new(),
             }),
-        })
+        }
     }
 
     /// Returns once a quorum has the message, or at the deadline.
