@@ -158,6 +158,11 @@ pub enum Fault {
         /// What it does with a page.
         mode: Mode,
     },
+    /// The wall clock of one of our own services is wrong, and nothing else of its container.
+    ClockOffset {
+        /// By how many milliseconds it is ahead, negative when it is behind; not 0, and a day at most.
+        by_ms: i64,
+    },
     /// More users than the curve says.
     Surge(Surge),
     /// Abusers who hammer the entrance.
@@ -170,7 +175,7 @@ fn default_grace() -> Duration {
 
 impl Fault {
     /// Every name in drill files, in the order in which lists show them.
-    pub const NAMES: [&str; 27] = [
+    pub const NAMES: [&str; 28] = [
         "kill",
         "stop",
         "restart",
@@ -196,6 +201,7 @@ impl Fault {
         "alarm",
         "move-leader",
         "third-party",
+        "clock-offset",
         "surge",
         "flood",
     ];
@@ -228,6 +234,7 @@ impl Fault {
             Self::Alarm { .. } => "alarm",
             Self::MoveLeader { .. } => "move-leader",
             Self::ThirdParty { .. } => "third-party",
+            Self::ClockOffset { .. } => "clock-offset",
             Self::Surge(_) => "surge",
             Self::Flood(_) => "flood",
         }
@@ -240,6 +247,26 @@ impl Fault {
             Self::Flood(flood) => Some(Pressure::Flood(*flood)),
             _ => None,
         }
+    }
+
+    /// Why it can't be done to a component, in words that complete the fault's name.
+    pub(crate) fn unfit_for(&self, component: Component) -> Option<String> {
+        let ours = [
+            Component::Api,
+            Component::Ws,
+            Component::Gateway,
+            Component::Worker,
+            Component::Pager,
+        ];
+        let fit = match (self, self.only_for()) {
+            (Self::ClockOffset { .. }, _) => ours.contains(&component),
+            (_, only) => only.is_none_or(|only| only == component),
+        };
+        let fitting = self.only_for().map_or_else(
+            || ours.map(Component::name).join(", "),
+            |only| only.name().to_owned(),
+        );
+        (!fit).then(|| format!("is for {fitting}, and the target is {component}"))
     }
 
     /// The only component that it can be done to; none where it can be done to any.
@@ -287,6 +314,13 @@ impl Fault {
             Self::FillDisk { directory, .. } if !directory.starts_with('/') => {
                 Some(format!("fill-disk: {directory:?} is not an absolute path"))
             }
+            Self::ClockOffset { by_ms }
+                if *by_ms == 0 || by_ms.unsigned_abs() > LONGEST_OFFSET_MS =>
+            {
+                Some(format!(
+                    "clock-offset: {by_ms} ms is not within a day, or is no offset"
+                ))
+            }
             Self::Lock { table } if !is_word(table) => {
                 Some(format!("lock: {table:?} is not the name of a table"))
             }
@@ -303,6 +337,9 @@ impl Fault {
 
 /// The networks of every topology.
 const NETWORKS: [&str; 3] = ["edge", "app", "data"];
+
+/// A day.
+const LONGEST_OFFSET_MS: u64 = 86_400_000;
 
 /// These words become part of a command.
 fn is_word(text: &str) -> bool {
@@ -323,6 +360,7 @@ impl std::fmt::Display for Fault {
             Self::MoveLeader { queue } => f.pad(&format!("move leader of {queue}")),
             Self::Alarm { resource } => f.pad(&format!("{} alarm", resource.name())),
             Self::ThirdParty { mode } => f.pad(&format!("third party {}", mode.name())),
+            Self::ClockOffset { by_ms } => f.pad(&format!("clock off by {by_ms} ms")),
             other => match other.pressure() {
                 Some(pressure) => pressure.fmt(f),
                 None => f.pad(other.name()),
@@ -368,6 +406,7 @@ mod tests {
             "alarm = { resource = 'memory' }",
             "move-leader = { queue = 'vitals-0' }",
             "third-party = { mode = 'hanging' }",
+            "clock-offset = { by_ms = -90000 }",
             "surge = { users = 1000 }",
             "flood = { requests_per_s = 500, clients = 3 }",
         ] {
@@ -394,6 +433,8 @@ mod tests {
                 "''",
             ),
             ("burn = { threads = 0 }", "0 threads"),
+            ("clock-offset = { by_ms = 0 }", "no offset"),
+            ("clock-offset = { by_ms = -86400001 }", "within a day"),
             ("rolling-restart = { grace = '21s' }", "above 20 s"),
             ("rolling-restart = { pause = '2h' }", "above 3600 s"),
             ("fill-disk = { directory = 'x', leave_mib = 1 }", "absolute"),

@@ -288,14 +288,8 @@ impl EpisodeFile {
 
 /// Why a fault can't be done to whoever the target means.
 pub(crate) fn misfit(fault: &Fault, target: &Target) -> Option<String> {
-    let (wanted, found) = (fault.only_for()?, target.component()?);
-    let other = wanted != found;
-    other.then(|| {
-        format!(
-            "{}: is for {wanted}, and the target is {found}",
-            fault.name()
-        )
-    })
+    let unfit = fault.unfit_for(target.component()?)?;
+    Some(format!("{}: {unfit}", fault.name()))
 }
 
 /// The parser's words on one line, with what it does not say: which durations there are.

@@ -1,4 +1,4 @@
-//! The admin port: `/livez`, `/readyz` and `/metrics`, plus whatever a service adds.
+//! The admin port: `/livez`, `/readyz`, `/metrics` and `/clock` (milliseconds since the Unix epoch), plus whatever a service adds.
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
@@ -8,6 +8,7 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::respond::{self, Plain};
 use crate::shutdown::Shutdown;
+use crate::wall;
 use tokio::net::TcpListener;
 
 /// Answers the questions of load balancers and operators.
@@ -30,6 +31,10 @@ impl Admin {
         match path {
             "/livez" => Some(respond::text(StatusCode::OK, "alive\n")),
             "/readyz" => Some(self.ready()),
+            "/clock" => Some(respond::text(
+                StatusCode::OK,
+                format!("{}\n", wall::unix_ms()),
+            )),
             "/metrics" => Some(match self.metrics.text() {
                 Ok(text) => {
                     respond::bytes(StatusCode::OK, "text/plain; version=0.0.4", text.into())
@@ -116,6 +121,7 @@ mod tests {
         admin.shutdown.draining.cancel();
         assert_eq!(status(&admin, "/readyz"), Some(404));
         assert_eq!(status(&admin, "/metrics"), Some(200));
+        assert_eq!(status(&admin, "/clock"), Some(200));
         assert_eq!(status(&admin, "/elsewhere"), None);
         assert!(admin.answer(&Method::PUT, "/readyz").is_none());
     }

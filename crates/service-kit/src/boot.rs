@@ -11,6 +11,7 @@ use crate::env::{Env, Mistakes};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
+use crate::wall;
 
 /// Exit code for a wrong configuration, as in sysexits(3).
 const EXIT_USAGE: u8 = 64;
@@ -137,6 +138,7 @@ where
     runtime.block_on(async {
         let process = Process::new()?;
         tokio::spawn(process.shutdown.clone().on_signal(common.drain));
+        tokio::spawn(wall::go_wrong_when_told());
         tracing::info!(
             instance = common.instance,
             listen = %common.listen,

@@ -20,6 +20,9 @@ const ALARMS: &str = "rabbitmqctl -q eval 'rabbit_alarm:get_alarms().'";
 const MODE: &str = "exec 3<>/dev/tcp/127.0.0.1/9100; \
     printf 'GET /behaviour HTTP/1.1\\r\\nHost: p\\r\\nConnection: close\\r\\n\\r\\n' >&3; grep -o '\"mode\":\"[a-z]*\"' <&3";
 const WRITES: &str = "cat /sys/fs/cgroup/blkio/blkio.throttle.write_iops_device /sys/fs/cgroup/io.max 2>/dev/null; true";
+const CLOCK: &str = "exec 3<>/dev/tcp/127.0.0.1/9100; \
+    printf 'GET /clock HTTP/1.1\\r\\nHost: s\\r\\nConnection: close\\r\\n\\r\\n' >&3; c=$(tail -n 1 <&3); \
+    echo $(((c - $(date +%s%3N)) / 10000)) tens of seconds off";
 const LIVING: &str = "kill -0 1 2>/dev/null; cat /proc/1/comm";
 
 pub(crate) fn faults() -> Vec<Subject> {
@@ -83,6 +86,12 @@ pub(crate) fn faults() -> Vec<Subject> {
             "third-party = { mode = 'failing' }",
             "pager",
             MODE,
+        ),
+        engine(
+            "clock-offset",
+            "clock-offset = { by_ms = -90000 }",
+            "api-1",
+            CLOCK,
         ),
         held("freeze", "freeze", "api-1", STATES),
         held("burn", "burn = { threads = 2 }", "gateway-1", NOTHING),

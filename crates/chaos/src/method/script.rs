@@ -1,5 +1,7 @@
 //! Faults of state: commands inside the member, with what they undo.
 
+mod clock;
+
 use drill::{Fault, Resource};
 use engine::Member;
 
@@ -46,6 +48,7 @@ impl Script {
             Fault::Alarm { resource } => alarm(*resource),
             Fault::MoveLeader { queue } => move_leader(queue),
             Fault::ThirdParty { mode } => third_party(mode.name()),
+            Fault::ClockOffset { by_ms } => clock::script(*by_ms),
             _ => Self::default(),
         }
     }
@@ -315,6 +318,7 @@ mod tests {
             Fault::ThirdParty {
                 mode: Mode::Hanging,
             },
+            Fault::ClockOffset { by_ms: -90_000 },
         ]
     }
 
