@@ -10,7 +10,7 @@ use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 use service_kit::postgres::within;
 use service_kit::respond::{self, Plain};
-use service_kit::{record, wall};
+use service_kit::{hedge, record, wall};
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::{Patient, Thresholds};
@@ -19,12 +19,22 @@ use crate::patients::{no_such_patient, select, unavailable};
 use crate::server::Api;
 use crate::validate;
 
-/// For the record that is changed, and then for the queue: together within the 100 ms that a client is promised.
-const READ_WITHIN: Duration = Duration::from_millis(60);
-const QUEUE_WITHIN: Duration = Duration::from_millis(70);
+/// For the record that is changed: a replica answers in a few milliseconds.
+const READ_WITHIN: Duration = Duration::from_millis(300);
+/// Without a confirmation by then the primary is asked as well, within the 100 ms that a client is promised.
+const HEDGE_AFTER: Duration = Duration::from_millis(60);
 
 /// Says where a change is kept: `queue` is on its way to the database, `postgres` is there.
 const KEPT_IN: &str = "x-kept-in";
+
+/// The two ways to keep a change.
+#[derive(Debug, Clone, Copy)]
+enum Path {
+    /// Confirmed by a quorum of brokers.
+    Queue,
+    /// Committed by the primary and a replica.
+    Postgres,
+}
 
 impl Api {
     /// The new record when it is durable, 404 or 422 when the request is wrong, 503 when neither way worked in time.
@@ -50,6 +60,7 @@ impl Api {
             ..old
         };
         let Some(kept_in) = self.keep_change(&patient, by).await else {
+            tracing::warn!(id, "thresholds not kept");
             self.counters.changes.with_label_values(&["none"]).inc();
             return unavailable();
         };
@@ -72,20 +83,28 @@ impl Api {
         found
     }
 
-    /// Where the change is durable: confirmed by a quorum of brokers, else committed by the primary and a replica.
+    /// Where the change is durable. A change in both is one change.
     async fn keep_change(&self, patient: &Patient, by: Instant) -> Option<&'static str> {
-        let payload = serde_json::to_vec(patient).ok()?;
-        let id = format!("{}-{}", patient.id, patient.version);
-        let soon = Instant::now() + QUEUE_WITHIN;
-        match self.changes.publish(&id, Bytes::from(payload), soon).await {
-            Ok(()) => return Some("queue"),
-            Err(error) => tracing::debug!(%error, "thresholds not queued"),
-        }
-        match within(by, record::store(&self.primary, patient)).await {
-            Ok(()) => Some("postgres"),
-            Err(error) => {
-                tracing::warn!(%error, "thresholds not kept");
-                None
+        let ways = [Path::Queue, Path::Postgres];
+        let tries = ways.into_iter().map(|path| self.keep_in(path, patient, by));
+        let kept = hedge::first_of(tries, HEDGE_AFTER, by, &self.hedges).await;
+        kept.ok().map(|(_, path)| path)
+    }
+
+    async fn keep_in(&self, path: Path, patient: &Patient, by: Instant) -> Option<&'static str> {
+        match path {
+            Path::Queue => {
+                let payload = Bytes::from(serde_json::to_vec(patient).ok()?);
+                let id = format!("{}-{}", patient.id, patient.version);
+                let published = self.changes.publish(&id, payload, by).await;
+                let kept =
+                    published.map_err(|error| tracing::debug!(%error, "thresholds not queued"));
+                kept.ok().map(|()| "queue")
+            }
+            Path::Postgres => {
+                let stored = within(by, record::store(&self.primary, patient)).await;
+                let kept = stored.map_err(|error| tracing::debug!(%error, "thresholds not stored"));
+                kept.ok().map(|()| "postgres")
             }
         }
     }
