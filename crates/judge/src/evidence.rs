@@ -31,6 +31,11 @@ const UNENDED: &str = "but the load did not end by itself";
 /// The title where the drill was not run to its end.
 const CUT_SHORT: &str = "run cut short";
 
+/// Whether a finding says that the drill was not run to its end.
+pub(crate) fn is_cut_short(finding: &Finding) -> bool {
+    finding.title == CUT_SHORT
+}
+
 /// Whether a doubt is only about how the run ended, and not about what was recorded by then.
 pub(crate) fn is_about_the_end(finding: &Finding) -> bool {
     match finding.title.as_str() {

@@ -69,7 +69,7 @@ pub async fn conduct(
 /// it did not end well.
 ///
 /// # Errors
-/// When there is no record at all, or the topology could not be put down.
+/// When there is no record at all. A topology that could not be put down is an end that is not well.
 pub(crate) async fn record(
     order: Order<'_>,
     docker: &Docker,
@@ -93,8 +93,10 @@ pub(crate) async fn record(
     if let Ok(members) = engine::Inspect::members(docker, &folder.project()).await {
         stage::save_logs(docker, &members, &folder.logs()).await;
     }
-    stage::lower(docker, &folder.project()).await?;
+    let lowered = stage::lower(docker, &folder.project()).await;
     say(Progress::PhaseEnded("down", clock.now().as_duration()));
+    // What does not go down has been recorded all the same.
+    let outcome = outcome.and(lowered.map(drop).map_err(RunError::from));
     Ok((folder, outcome))
 }
 

@@ -136,9 +136,22 @@ fn of_a_run_cut_short_counts_what_had_ended_long_before() {
     // Full health was back at 20.5 s and at 40.5 s.
     let counts = |tried: &[Tried]| tried.iter().map(Tried::counts).collect::<Vec<_>>();
     assert_eq!(counts(&cut(60.0)), [true, true]);
-    assert_eq!(counts(&cut(52.0)), [true, false]);
-    let doubt = cut(52.0)[1].doubt.clone().unwrap();
-    assert!(doubt.contains("before all that was due"), "{doubt}");
+    assert_eq!(counts(&cut(52.0)), [true], "the other is still to be made");
+}
+
+#[test]
+fn what_an_interruption_ended_is_no_failure_to_recover() {
+    let mut run = Run::healthy().without(|event| {
+        matches!(
+            event,
+            Event::LoadEnded { .. } | Event::Finished | Event::EpisodeEnded { episode: 1 }
+        )
+    });
+    run.push(60.0, Event::Interrupted);
+    assert_eq!(tries(&mut run).len(), 1);
+    let mut run =
+        Run::healthy().without(|event| matches!(event, Event::EpisodeEnded { episode: 1 }));
+    assert!(!tries(&mut run)[1].counts(), "nobody interrupted it");
 }
 
 #[test]

@@ -70,26 +70,38 @@ impl Tried {
     }
 }
 
-/// The trials of a run whose drill was made of them. Those that did not get their turn are left out: they are still to
-/// be made.
+/// The trials of a run whose drill was made of them. Those that did not get their turn, or not to its end, are left out:
+/// they are still to be made.
 pub fn tried(drill: &Drill, judgement: &Judgement) -> Vec<Tried> {
     let common = doubt_of_all(judgement);
-    let rows = drill.episodes.iter().zip(&judgement.episodes);
-    rows.filter_map(|(episode, row)| {
-        let subject = match &episode.target {
-            drill::Target::Container(name) => Subject::Member(name.clone()),
-            drill::Target::Role(player) => Subject::Role(player.role),
-            _ => return None,
-        };
-        let blow = Blow::from_name(episode.fault.name())?;
-        let doubt = match row.state {
-            // A blow that was refused is a fact worth keeping; a load that was over before is none.
-            EpisodeState::NotRun if row.begin_s.is_none() => return None,
-            _ => own_doubt(row, judgement).or_else(|| common.clone()),
-        };
-        Some(one(judgement, row, subject, blow, doubt))
-    })
-    .collect()
+    let last = judgement
+        .episodes
+        .iter()
+        .rposition(|row| row.begin_s.is_some());
+    let rows = drill.episodes.iter().zip(&judgement.episodes).enumerate();
+    rows.filter(|(number, (_, row))| !is_cut_off(row, Some(*number) == last, judgement))
+        .filter_map(|(_, (episode, row))| {
+            let subject = match &episode.target {
+                drill::Target::Container(name) => Subject::Member(name.clone()),
+                drill::Target::Role(player) => Subject::Role(player.role),
+                _ => return None,
+            };
+            let blow = Blow::from_name(episode.fault.name())?;
+            let doubt = own_doubt(row).or_else(|| common.clone());
+            Some(one(judgement, row, subject, blow, doubt))
+        })
+        .collect()
+}
+
+/// Whether a trial never began, or the load or the whole run ended before all that was due in it was known.
+fn is_cut_off(row: &EpisodeFigures, is_last: bool, judgement: &Judgement) -> bool {
+    let watched_until_s = judgement.load.seconds - AFTERMATH.as_secs_f64();
+    match row.state {
+        EpisodeState::Complete => row.end_s.is_none_or(|end_s| end_s > watched_until_s),
+        // A blow that was refused is a fact worth keeping; one that was never due is none.
+        _ if row.begin_s.is_none() => true,
+        _ => is_last && judgement.findings.iter().any(evidence::is_cut_short),
+    }
 }
 
 /// What speaks against everything that the run shows. That it was cut short is no such thing: trials that had ended
@@ -104,17 +116,13 @@ fn doubt_of_all(judgement: &Judgement) -> Option<String> {
     doubts.map(|finding| format!("{}: {}", finding.title, finding.measured.text))
 }
 
-fn own_doubt(row: &EpisodeFigures, judgement: &Judgement) -> Option<String> {
-    if row.state != EpisodeState::Complete {
-        let said = match row.state {
-            EpisodeState::NotRecovered => "no full health",
-            _ => "no proof of the fault",
-        };
-        return Some(format!("{said}: {}", row.detail));
-    }
-    let watched_until_s = judgement.load.seconds - AFTERMATH.as_secs_f64();
-    let cut_off = row.end_s.is_none_or(|end_s| end_s > watched_until_s);
-    cut_off.then(|| "the load ended before all that was due in it was known".into())
+fn own_doubt(row: &EpisodeFigures) -> Option<String> {
+    let said = match row.state {
+        EpisodeState::Complete => return None,
+        EpisodeState::NotRecovered => "no full health",
+        EpisodeState::NotProven | EpisodeState::NotRun => "no proof of the fault",
+    };
+    Some(format!("{said}: {}", row.detail))
 }
 
 fn one(
@@ -147,22 +155,17 @@ fn one(
 
 /// The longest of the outages; one without an end has no length.
 fn longest(outages: &[Outage]) -> Option<f64> {
-    let lengths = outages.iter().map(|outage| outage.lasted_s);
+    let mut lengths = outages.iter().map(|outage| outage.lasted_s);
     lengths.try_fold(0.0, |longest: f64, lasted_s| Some(longest.max(lasted_s?)))
 }
 
 /// Duplicates are counted one by one, and known only while all of them are named.
 fn duplicated(ledger: &LedgerFigures, episode: &str) -> Option<u64> {
-    let is_duplicate = |fault: EntryFault| fault == EntryFault::Duplicated;
-    let mut named = ledger
-        .named
-        .iter()
-        .filter(|entry| is_duplicate(entry.fault));
+    let named = ledger.named.iter();
+    let named = named.filter(|entry| entry.fault == EntryFault::Duplicated);
     if (named.clone().count() as u64) < ledger.duplicated {
         return None;
     }
-    let here = named
-        .by_ref()
-        .filter(|entry| entry.episode.as_deref() == Some(episode));
+    let here = named.filter(|entry| entry.episode.as_deref() == Some(episode));
     Some(here.count() as u64)
 }
