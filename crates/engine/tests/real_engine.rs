@@ -317,6 +317,7 @@ async fn a_helper_never_joins_the_hosts_own_network() {
         processes_of: None,
         volumes_of: None,
         share_of: None,
+        control_group_of: None,
         capabilities: vec![],
     };
     let error = stand.docker.start_helper(&spec).await.unwrap_err();

@@ -1,5 +1,7 @@
 //! The binary when nobody reads what it prints.
 
+#![allow(clippy::unwrap_used, reason = "a test ends in a panic where it must")]
+
 use std::process::{Command, Output, Stdio};
 
 /// A pipe's end to write into whose other end is closed already.
