@@ -22,9 +22,12 @@ impl Told {
         self.since_ms = self.since_ms.max(Some(at_ms));
     }
 
-    /// An alert was shown.
+    /// An alert was shown, for the first time or again.
     pub(crate) fn alert(&mut self, alert: &Alert) {
         self.hello(alert.raised_at_ms);
+        if self.shown.iter().any(|(id, _)| *id == alert.id) {
+            return;
+        }
         if self.shown.len() == MOST {
             self.shown.pop_front();
         }
@@ -76,6 +79,7 @@ mod tests {
         told.alert(&alert(1, 30_000));
         told.alert(&alert(2, 100_500));
         told.alert(&alert(3, 90_000));
+        told.alert(&alert(2, 100_500));
         let [two, three] = [2, 3].map(|id| Uuid::from_u128(id).simple().to_string());
         assert_eq!(told.query(), format!("&since_ms=100500&seen={two},{three}"));
     }
