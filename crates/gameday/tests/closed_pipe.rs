@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 /// A pipe's end to write into whose other end is closed already.
 fn closed() -> Stdio {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     writer.into()
 }
@@ -14,7 +14,8 @@ fn closed() -> Stdio {
 fn gameday(arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gameday"));
     command.args(arguments).stdout(stdout).stderr(stderr);
-    command.spawn().unwrap().wait_with_output().unwrap()
+    let child = command.spawn().expect("the binary");
+    child.wait_with_output().expect("its end")
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Which drills follow from a topology, and that a file could hold them.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What counts, what does not, and what is still to be tried.
+
 use drill::Target;
 use timeline::{Event, Outcome};
 
