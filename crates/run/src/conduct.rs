@@ -76,7 +76,8 @@ pub(crate) async fn record(
     say: Say<'_>,
     interrupted: &CancellationToken,
 ) -> Result<(RunFolder, Result<(), RunError>), RunError> {
-    heal(docker, order.home, false, say).await?;
+    // What can't be healed of an earlier run is said by `heal` itself, and keeps nobody from a platform of their own.
+    let _ = heal(docker, order.home, false, say).await;
     let (folder, _holder) = RunFolder::create(order.home)?;
     say(Progress::Line(format!(
         "run {} in {}",
