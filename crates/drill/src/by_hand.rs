@@ -19,6 +19,9 @@ pub fn by_hand(
         candidates,
     };
     let target = named(target, candidates)?.checked(offer)?;
+    if let Some(role) = target.role() {
+        return Err(no_roles(role.name()));
+    }
     if let Some(mistake) = fault.mistake().or_else(|| misfit(&fault, &target)) {
         return Err(format!("fault {mistake}"));
     }
@@ -30,6 +33,12 @@ pub fn by_hand(
         ));
     }
     Ok((fault, target))
+}
+
+fn no_roles(role: &str) -> String {
+    format!(
+        "target {role}: roles are looked up within a run; name the member, see `gameday status`"
+    )
 }
 
 /// A bare name has no values.
@@ -46,9 +55,7 @@ fn named(text: &str, candidates: &[Candidate]) -> Result<Target, String> {
         return read("target", text);
     }
     if Role::from_name(name).is_some() {
-        return Err(format!(
-            "target {name}: roles are looked up within a run; name the member, see `gameday status`"
-        ));
+        return Err(no_roles(name));
     }
     let is_member = candidates.iter().any(|candidate| candidate.name == name);
     match Component::from_name(name).filter(|_| !is_member) {
@@ -91,6 +98,7 @@ mod tests {
             ("cpu", "api-1", "cores"),
             ("pause", "api-9", "api-9"),
             ("pause", "redis-master", "within a run"),
+            ("pause", "role = 'redis-master'", "within a run"),
             ("flush-cache", "api-1", "is for redis"),
             ("cpu = { cores = 100.0 }", "api-1", "0.01 to 64"),
             ("surge = { users = 9 }", "haproxy-1", "load of a drill"),

@@ -24,12 +24,12 @@ const REFUSALS: [(&str, &str, i32, &str); 3] = [
         FAILED,
         "no process no-such-process",
     ),
-    // Nobody replicates on a topology with one Postgres; the target is refused before anything is done.
+    // Who plays a role is seen only by a run; the target is refused before anything is done.
     (
         "kill",
         "role = \"postgres-replica\"",
         64,
-        "postgres-replica",
+        "roles are looked up within a run",
     ),
 ];
 
