@@ -110,6 +110,8 @@ impl UndoAction {
                 engine.remove_helper(helper).await?;
                 // A namespace ends with the last process in it, and its rules with it.
                 if let Some(spec) = sweep.as_ref().filter(|_| lives(state)) {
+                    // A holder that died while it swept leaves a sweeper that was made and never started.
+                    engine.remove_helper(&spec.name).await?;
                     swept(helper, &engine.run_helper(spec).await?)?;
                 }
                 Ok(Step::Done)
