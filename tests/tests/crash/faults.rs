@@ -16,6 +16,8 @@ pub(crate) struct Subject {
 const NOTHING: &str = "true";
 const STATES: &str = "cat /proc/[0-9]*/status 2>/dev/null | grep -c '^State:.[Tt]'; true";
 const SESSIONS: &str = "psql -d gameday -Atc \"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gameday-fault'\"";
+const REPLAY: &str = "psql -Atc 'SELECT pg_get_wal_replay_pause_state()'";
+const ROOM: &str = "df --block-size=8M --output=avail /run/varnish-work | tail -n 1";
 const ALARMS: &str = "rabbitmqctl -q eval 'rabbit_alarm:get_alarms().'";
 const MODE: &str = "exec 3<>/dev/tcp/127.0.0.1/9100; \
     printf 'GET /behaviour HTTP/1.1\\r\\nHost: p\\r\\nConnection: close\\r\\n\\r\\n' >&3; grep -o '\"mode\":\"[a-z]*\"' <&3";
@@ -75,6 +77,7 @@ pub(crate) fn faults() -> Vec<Subject> {
             SESSIONS,
         ),
         engine("transaction", "transaction", "postgres-1", SESSIONS),
+        engine("replica-lag", "replica-lag", "postgres-2", REPLAY),
         engine(
             "alarm",
             "alarm = { resource = 'memory' }",
@@ -94,6 +97,12 @@ pub(crate) fn faults() -> Vec<Subject> {
             CLOCK,
         ),
         held("freeze", "freeze", "api-1", STATES),
+        held(
+            "fill-disk",
+            "fill-disk = { directory = '/run/varnish-work', leave_mib = 1 }",
+            "varnish-1",
+            ROOM,
+        ),
         held("burn", "burn = { threads = 2 }", "gateway-1", NOTHING),
         held("leak", "leak = { mib = 32 }", "gateway-1", NOTHING),
         held(
