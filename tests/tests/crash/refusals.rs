@@ -39,8 +39,8 @@ pub(crate) fn check(stand: &Stand) {
         expect(stand, fault, on, code, said);
     }
     if !has_netem() {
-        let delay = "network = { effect = { delay = { latency = '50ms' } }, backend = 'netem' }";
-        expect(stand, delay, "api-1", FAILED, "netem");
+        let delay = "network = { effect = { delay = { latency = '50ms' } }, direction = 'out', backend = 'netem' }";
+        expect(stand, delay, "api-1", FAILED, "qdisc kind is unknown");
     }
     stand.kill_member("api-1");
     expect(
