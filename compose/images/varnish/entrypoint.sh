@@ -1,6 +1,9 @@
 #!/bin/sh
-# Fills the addresses into the VCL, offers statistics over HTTP on :9131, and becomes Varnish.
-# In the topology without redundancy the lines that name the second HAProxy are left out.
+# Fills the addresses into the VCL, offers statistics over HTTP on :9131, keeps keepalived running, and lives as long as
+# Varnish does. In the topology without redundancy the lines that name the second HAProxy are left out.
+#
+# Clients know the CDN by one floating address for each node: its own last octet and 80. A node holds its own and, while
+# the other is gone, the other's: a client that kept a dead node's address would wait for nothing on each connection.
 set -eu
 
 filter='p'
@@ -9,12 +12,105 @@ if [ "$TOPOLOGY" != ha ]; then
 fi
 sed -n -e "s/@EDGE@/$EDGE/" -e "s/@NAME@/$NAME/" -e "$filter" /etc/varnish/gameday.vcl >/tmp/gameday.vcl
 
+device() {
+    ip -o -4 address show to "$EDGE.$OCTET/32" | awk '{ print $2; exit }'
+}
+
+instance() { # last octet of the node whose address it is, priority here
+    cat <<CONF
+vrrp_instance cdn_$1 {
+    state BACKUP
+    interface $(device)
+    virtual_router_id $1
+    priority $2
+    advert_int 0.2
+    unicast_src_ip $EDGE.$OCTET
+    unicast_peer {
+        $EDGE.$PEER_OCTET
+    }
+    virtual_ipaddress {
+        $EDGE.$(($1 + 80))/24 dev $(device)
+    }
+    track_script {
+        varnish
+    }
+}
+CONF
+}
+
+configure() {
+    {
+        cat <<CONF
+global_defs {
+    router_id $NAME
+    vrrp_version 3
+    # A paused holder that resumes, and neighbours that missed the first announcement.
+    vrrp_garp_master_delay 1
+    vrrp_garp_master_refresh 2
+    script_user root
+    enable_script_security
+    dynamic_interfaces allow_if_changes
+}
+# A node that starts takes its address when it answers, and not before.
+vrrp_script varnish {
+    script /usr/local/bin/varnish-answers.sh
+    interval 1
+    timeout 0.8
+    fall 2
+    rise 1
+    init_fail
+}
+CONF
+        instance "$OCTET" 101
+        instance "$PEER_OCTET" 100
+    } >/etc/keepalived/keepalived.conf
+}
+
+# A network that was disconnected comes back under another device name, which keepalived only learns by a reload.
+hold_addresses() {
+    while :; do
+        configured=$(device)
+        configure
+        keepalived --vrrp --dont-fork --log-console &
+        keepalived=$!
+        while kill -0 "$keepalived" 2>/dev/null; do
+            sleep 1
+            present=$(device)
+            if [ -n "$present" ] && [ "$present" != "$configured" ]; then
+                configured=$present
+                configure
+                kill -HUP "$keepalived"
+            fi
+        done
+        wait "$keepalived" || true
+    done
+}
+
+# The addresses leave first, then Varnish.
+stop() {
+    trap '' TERM INT
+    kill "$holder"
+    kill "$(cat /run/keepalived.pid)"
+    sleep 0.3
+    kill "$varnish"
+    wait "$varnish"
+    exit 0
+}
+
 while :; do
     socat TCP-LISTEN:9131,fork,reuseaddr,max-children=4 EXEC:'/bin/sh /usr/local/bin/statistics.sh' || true
     sleep 0.5
 done &
+hold_addresses &
+holder=$!
 
-# Without the jail the server needs no privilege at all. Few threads: two cores, and a pool costs memory.
-exec varnishd -F -j none -a :80 -f /tmp/gameday.vcl -s malloc,96m -n /run/varnish-work \
+# Without the jail the server needs no privilege at all, so it gives up what keepalived needs. Few threads: two cores, and
+# a pool costs memory.
+setpriv --reuid=varnish --regid=varnish --clear-groups --bounding-set=-all --inh-caps=-all \
+    varnishd -F -j none -a :80 -f /tmp/gameday.vcl -s malloc,96m -n /run/varnish-work \
     -p default_ttl=0 -p default_grace=10 -p thread_pools=1 -p thread_pool_min=30 -p thread_pool_max=1000 \
-    -p vsl_space=16m -p max_restarts=2
+    -p vsl_space=16m -p max_restarts=2 &
+varnish=$!
+trap stop TERM INT
+# A Varnish that died takes the container with it, and so the addresses.
+wait "$varnish"

@@ -7,7 +7,7 @@ use clock::Clock;
 use drill::{Component, Drill};
 use engine::Docker;
 use judge::Judgement;
-use stage::{Prices, Topology};
+use stage::{Prices, Subnets, Topology};
 use timeline::{BillLine, Event, FORMAT, Header, LoadPlan, Offset, Placed};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -335,7 +335,10 @@ impl Stage<'_> {
             duration: drill.traffic.real_span(),
             stale_after: drill.contract.stale_at_most,
             vip: format!("{}:80", self.platform.raised.vip("edge")),
-            cdn: cdn.iter().map(|address| format!("{address}:80")).collect(),
+            cdn: cdn
+                .into_iter()
+                .map(|own| format!("{}:80", Subnets::floating(own)))
+                .collect(),
         };
         let file = self.folder.arrivals();
         let contract = &drill.contract;

@@ -13,6 +13,8 @@ const RANGES_TEXT: &str = "10.91.0.0-10.127.255.255, 172.20.0.0-172.31.255.255, 
 
 /// Last octet of the virtual address on every network.
 const VIP_OCTET: u8 = 100;
+/// A CDN node's floating address lies this far above its own (`compose/images/varnish/entrypoint.sh`).
+const FLOATING_ABOVE: u8 = 80;
 
 /// The three networks of a topology: `edge`, `app` and `data`, a /24 each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,12 @@ impl Subnets {
             _ => edge,
         };
         Ipv4Addr::new(a, b, c, VIP_OCTET)
+    }
+
+    /// The address by which clients know the CDN node at `own`: it moves to another node while that one is gone.
+    pub fn floating(own: Ipv4Addr) -> Ipv4Addr {
+        let [a, b, c, last] = own.octets();
+        Ipv4Addr::new(a, b, c, last.saturating_add(FLOATING_ABOVE))
     }
 
     pub(crate) fn blocks(&self) -> [Block; 3] {
@@ -184,6 +192,8 @@ broken
         let subnets = Subnets::choose("1123-231415-4711", &[]).unwrap();
         let [edge, app, data] = subnets.prefixes();
         assert_eq!(subnets.vip("edge").to_string(), format!("{edge}.100"));
+        let floating = Subnets::floating(format!("{edge}.21").parse().unwrap());
+        assert_eq!(floating.to_string(), format!("{edge}.101"));
         assert_eq!(subnets.vip("app").to_string(), format!("{app}.100"));
         assert_eq!(subnets.vip("data").to_string(), format!("{data}.100"));
         assert_ne!(Subnets::choose("another", &[]).unwrap(), subnets);
