@@ -90,10 +90,15 @@ hold_address() {
     done
 }
 
-# The address leaves first, then HAProxy finishes what it has (`hard-stop-after` bounds that).
+# The address leaves first, then HAProxy finishes what it has (`hard-stop-after` bounds that). The kernel sends no answer
+# from an address that it does not have, so what is under way needs the address a moment longer: on `lo`, where nobody
+# is told of it (`arp_ignore`).
 stop() {
     trap '' TERM INT
     kill "$holder"
+    for prefix in "$EDGE" "$APP" "$DATA"; do
+        ip address add "$prefix.100/32" dev lo || :
+    done
     kill "$(cat /run/keepalived.pid)"
     sleep 0.3
     kill -USR1 "$haproxy"

@@ -86,10 +86,14 @@ hold_addresses() {
     done
 }
 
-# The addresses leave first, then Varnish.
+# The addresses leave first, then Varnish. The kernel sends no answer from an address that it does not have, so what is
+# under way needs them a moment longer: on `lo`, where nobody is told of them (`arp_ignore`).
 stop() {
     trap '' TERM INT
     kill "$holder"
+    for octet in "$OCTET" "$PEER_OCTET"; do
+        ip address add "$EDGE.$((octet + 80))/32" dev lo || :
+    done
     kill "$(cat /run/keepalived.pid)"
     sleep 0.3
     kill "$varnish"

@@ -96,6 +96,9 @@ pub struct Contract {
     /// Classes that the promise covers; all that a user asks for when absent.
     #[serde(default = "Contract::all_classes")]
     pub classes: Vec<Class>,
+    /// Most requests of the promised classes together that may be without a good answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_requests: Option<u64>,
     /// Latency promises.
     #[serde(default)]
     pub latency: Vec<LatencyClause>,

@@ -1,5 +1,7 @@
 //! From the text of a drill file to a validated drill.
 
+mod strikes;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,22 @@ pub struct Episode {
         skip_serializing_if = "Duration::is_zero"
     )]
     pub stagger: Duration,
+    /// A second strike while the first is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Then>,
+}
+
+/// A fault that follows the first one of its episode, before that is healed: two failures in a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Then {
+    /// Time after the first fault was proven, shorter than the episode's hold.
+    #[serde(with = "humantime_serde")]
+    pub after: Duration,
+    /// Who suffers; a role is looked up when it is due, and nobody is struck twice.
+    pub target: Target,
+    /// What is done.
+    pub fault: Fault,
 }
 
 /// A validated drill.
@@ -156,6 +174,12 @@ struct EpisodeFile {
     hold: Duration,
     #[serde(with = "humantime_serde", default)]
     stagger: Duration,
+    then: Option<Spanned<Then>>,
+    /// An episode for each member of the target instead of one for all.
+    #[serde(default)]
+    one_by_one: bool,
+    /// So many episodes of this kind instead of one.
+    repeat: Option<Spanned<u32>>,
 }
 
 /// Like [`parse_for`], for members of whom only the service names are known: there is no zone and no label.
@@ -235,12 +259,15 @@ pub fn parse_for(
     let mut episodes = Vec::with_capacity(parsed.episode.len());
     for episode in parsed.episode {
         let episode = episode.into_inner();
-        let (name, place) = (episode.name.get_ref().clone(), episode.name.span().start);
-        if !seen.insert(name.clone()) {
-            return Err(fail(place, format!("a second episode is named {name:?}")));
-        }
+        let place = episode.name.span().start;
         let checked = episode.checked(offer, &guard);
-        episodes.push(checked.map_err(|(place, mistake)| fail(place, mistake))?);
+        for episode in checked.map_err(|(place, mistake)| fail(place, mistake))? {
+            let name = &episode.name;
+            if !seen.insert(name.clone()) {
+                return Err(fail(place, format!("a second episode is named {name:?}")));
+            }
+            episodes.push(episode);
+        }
     }
     Ok(Drill {
         name: parsed.name.into_inner(),
@@ -257,11 +284,11 @@ pub fn parse_for(
 }
 
 impl EpisodeFile {
-    /// This episode, once it is known to be possible.
+    /// This episode, or those that it stands for, once they are known to be possible.
     ///
     /// # Errors
     /// The place of a mistake in the text, and the mistake.
-    fn checked(self, offer: Offer<'_>, guard: &Guard) -> Result<Episode, (usize, String)> {
+    fn checked(self, offer: Offer<'_>, guard: &Guard) -> Result<Vec<Episode>, (usize, String)> {
         let (target_at, fault_at) = (self.target.span().start, self.fault.span().start);
         let target = self.target.into_inner().checked(offer);
         let target = target.map_err(|mistake| (target_at, mistake))?;
@@ -273,16 +300,23 @@ impl EpisodeFile {
         if let Some(mistake) = mistake {
             return Err((fault_at, format!("fault {mistake}")));
         }
-        if let Some(refused) = guard.too_wide(&fault, &target, offer.candidates) {
-            return Err((target_at, format!("target {refused}")));
-        }
-        Ok(Episode {
+        let whole = Episode {
             name: self.name.into_inner(),
             target,
             fault,
             hold: self.hold,
             stagger: self.stagger,
-        })
+            then: None,
+        };
+        let episodes = match self.one_by_one {
+            true => strikes::one_by_one(whole, offer).map_err(|mistake| (target_at, mistake))?,
+            false => vec![whole],
+        };
+        let episodes = strikes::then(episodes, self.then, offer)?;
+        if let Some(refused) = strikes::too_wide(&episodes, guard, offer) {
+            return Err((target_at, format!("target {refused}")));
+        }
+        strikes::repeated(episodes, self.repeat)
     }
 }
 

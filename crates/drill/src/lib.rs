@@ -20,7 +20,7 @@ pub use draw::{derive_seed, pick};
 pub use fault::{
     Fault, Flood, Mode, Network, Pressure, ProcessSignal, Resource, Rolling, Signal, Surge,
 };
-pub use file::{Drill, DrillError, Episode, Pace, parse, parse_for};
+pub use file::{Drill, DrillError, Episode, Pace, Then, parse, parse_for};
 pub use guard::Guard;
 pub use target::{
     Amount, AnyOf, Candidate, Component, Label, OfComponent, Parts, Player, Players, Role, Target,

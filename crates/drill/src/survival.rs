@@ -212,6 +212,7 @@ impl Survival {
             fault: trial.blow.fault(),
             hold: self.hold,
             stagger: Duration::ZERO,
+            then: None,
         };
         Ok(Drill {
             name: "survive".into(),
@@ -267,6 +268,7 @@ fn contract() -> Contract {
             .into_iter()
             .filter(|class| *class != Class::Alert)
             .collect(),
+        failed_requests: None,
         latency: vec![],
         user_uptime: vec![],
         service_back_within: None,

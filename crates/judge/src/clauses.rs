@@ -42,6 +42,8 @@ pub(crate) fn findings(
         availability(story, &tolls, episodes),
         bad_seconds(story, &tolls, episodes),
     ];
+    let failed = contract.failed_requests;
+    findings.extend(failed.map(|limit| failed_requests(story, &tolls, episodes, limit)));
     let clauses = contract.latency.iter().enumerate();
     findings.extend(clauses.map(|(number, clause)| latency(story, tally, number, clause)));
     findings.extend(uptime::findings(story, tally));
@@ -118,6 +120,26 @@ fn bad_seconds(story: &Story, tolls: &[ClassToll], episodes: &[EpisodeFigures]) 
             "A second is bad when more than {BAD_SECOND_ABOVE_PERCENT} % of the class's requests due in \
              it had no good answer."
         ),
+        evidence: costly(story, episodes),
+    }
+}
+
+fn failed_requests(
+    story: &Story,
+    tolls: &[ClassToll],
+    episodes: &[EpisodeFigures],
+    limit: u64,
+) -> Finding {
+    let sum = |value: fn(&ClassToll) -> u64| tolls.iter().map(value).sum::<u64>();
+    let (asked, failed) = (sum(|toll| toll.requests), sum(|toll| toll.bad));
+    Finding {
+        clause: Clause::FailedRequests,
+        title: "failed requests".into(),
+        verdict: against((asked > 0).then_some(failed <= limit)),
+        measured: count(format!("{failed} of {asked}"), (asked > 0).then_some(failed)),
+        limit: Some(count(format!("{limit} failed"), Some(limit))),
+        why: "Planned work has no budget: every request of every promised class counts, whenever it was due."
+            .into(),
         evidence: costly(story, episodes),
     }
 }

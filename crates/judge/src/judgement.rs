@@ -61,6 +61,8 @@ pub enum Clause {
     Availability,
     /// Bad seconds against the outage budget.
     BadSeconds,
+    /// Requests without a good answer, however many were asked.
+    FailedRequests,
     /// The users' time in the worst window.
     UserUptime,
     /// A percentile of latency.
@@ -95,6 +97,7 @@ impl Clause {
         match self {
             Self::Availability => "availability",
             Self::BadSeconds => "bad seconds",
+            Self::FailedRequests => "failed requests",
             Self::UserUptime => "user uptime",
             Self::Latency => "latency",
             Self::Recovery => "recovery",

@@ -74,6 +74,25 @@ impl Chapter {
         self.proven.is_some() && self.fault_failed.is_none()
     }
 
+    /// A second strike of the same episode adds to its victims: time counts from the first.
+    fn strike(&mut self, at: Offset, members: &[String], roles: &[Role]) {
+        self.requested.get_or_insert(at);
+        self.members.extend_from_slice(members);
+        let new = roles.iter().filter(|role| !self.roles.contains(role));
+        let new: Vec<_> = new.copied().collect();
+        self.roles.extend(new);
+        // Who has taken over and is struck, too, is no heir.
+        if self.members.len() > members.len() {
+            self.replaced = None;
+        }
+    }
+
+    fn prove(&mut self, at: Offset, seen: &str) {
+        let before = self.proven.take();
+        let seen = before.map_or_else(|| seen.to_owned(), |(_, first)| format!("{first}; {seen}"));
+        self.proven = Some((at, seen));
+    }
+
     /// Whether a moment lies between the fault's request and full health.
     fn is_on(&self, at: Offset) -> bool {
         self.requested.is_some_and(|from| at >= from) && self.ended.is_none()
@@ -189,14 +208,10 @@ impl<'a> Story<'a> {
                 episode,
                 members,
                 roles,
-            } => self.chapter(*episode, |chapter| {
-                chapter.requested = Some(at);
-                chapter.members.clone_from(members);
-                chapter.roles.clone_from(roles);
-            }),
+            } => self.chapter(*episode, |chapter| chapter.strike(at, members, roles)),
             Event::FaultApplied { episode } => self.chapter(*episode, |c| c.applied = Some(at)),
             Event::FaultProven { episode, seen } => {
-                self.chapter(*episode, |c| c.proven = Some((at, seen.clone())));
+                self.chapter(*episode, |chapter| chapter.prove(at, seen));
             }
             Event::FaultFailed { episode, reason } => {
                 self.chapter(*episode, |c| c.fault_failed = Some((at, reason.clone())));

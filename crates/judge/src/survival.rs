@@ -29,6 +29,9 @@ pub struct Asked {
     pub topology: String,
     /// Hash of what the platform is made of: trials of another one are not this one's.
     pub platform: String,
+    /// Settings by which the platform differs from its files, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// Users at every moment.
     pub users: u32,
     /// Time between a blow and its healing, in seconds.

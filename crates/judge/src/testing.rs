@@ -214,7 +214,7 @@ fn second(second: u64) -> Vec<Arrival> {
     (0..users).map(one).collect()
 }
 
-fn health(member: &str, healthy: bool, roles: &[Role]) -> MemberHealth {
+pub(crate) fn health(member: &str, healthy: bool, roles: &[Role]) -> MemberHealth {
     MemberHealth {
         member: member.into(),
         component: Component::Postgres,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use drill::Class;
+use drill::{Class, Role};
 use timeline::{Arrivals, Event, HEADER, Outcome};
 
 use crate::{
     Clause, EpisodeState, Finding, JudgeError, Judgement, Verdict, judge,
-    testing::{Run, at},
+    testing::{Run, at, health},
 };
 
 /// The findings of that verdict, by title.
@@ -254,6 +254,34 @@ fn a_breach_stays_broken_when_the_evidence_is_thin() {
     let run = Run::healthy().fail(30.0..48.0, Class::Ingest, Outcome::Failed);
     let run = run.without(|event| matches!(event, Event::FaultProven { .. }));
     assert_eq!(run.judge().verdict, Verdict::Broken);
+}
+
+#[test]
+fn a_successor_that_is_struck_too_is_a_victim_and_no_heir() {
+    let mut run = Run::healthy();
+    let again = Event::FaultRequested {
+        episode: 1,
+        members: vec!["postgres-2".into()],
+        roles: vec![Role::PostgresPrimary],
+    };
+    let seen = "exited with code 9".to_owned();
+    let heir = health("postgres-3", true, &[Role::PostgresPrimary]);
+    let at_heal = run.entries.partition_point(|entry| entry.at < at(38.0));
+    let late = [
+        (33.0, again),
+        (33.2, Event::FaultProven { episode: 1, seen }),
+        (36.0, Event::Member(heir)),
+    ];
+    let late = late.map(|(load_s, event)| timeline::Entry {
+        at: at(load_s),
+        event,
+    });
+    run.entries.splice(at_heal..at_heal, late);
+    let row = &run.judge().episodes[1];
+    assert_eq!(row.members, ["postgres-1", "postgres-2"]);
+    assert_eq!(row.detail, "exited with code 137; exited with code 9");
+    assert!((row.begin_s.unwrap() - 30.0).abs() < 0.01);
+    assert!((row.replaced_s.unwrap() - 6.0).abs() < 0.01);
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn collected() -> Matrix {
     };
     let asked = Asked {
         topology: "ha".into(),
+        settings: Default::default(),
         platform: "0123456789ab".into(),
         users: 200,
         hold_s: 10.0,

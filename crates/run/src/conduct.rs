@@ -76,6 +76,7 @@ pub(crate) async fn record(
     say: Say<'_>,
     interrupted: &CancellationToken,
 ) -> Result<(RunFolder, Result<(), RunError>), RunError> {
+    let settings = stage::settings(&order.root.join("compose"), std::env::vars())?;
     // What can't be healed of an earlier run is said by `heal` itself, and keeps nobody from a platform of their own.
     let _ = heal(docker, order.home, false, say).await;
     let (folder, _holder) = RunFolder::create(order.home)?;
@@ -87,7 +88,7 @@ pub(crate) async fn record(
     folder.write("drill.toml", order.drill_text.as_bytes())?;
     let bill = bill(order.root, &order.drill.topology)?;
     // Boxed: the whole drill lives in this future.
-    let outcome = Box::pin(staged(order, docker, &folder, bill, say, interrupted)).await;
+    let outcome = Box::pin(staged(order, docker, &folder, (bill, settings), say, interrupted)).await;
     say(Progress::Phase("down"));
     let clock = Clock::start().0;
     // Logs are a kindness; nothing may keep the topology from being put down.
@@ -113,7 +114,7 @@ async fn staged(
     order: Order<'_>,
     docker: &Docker,
     folder: &RunFolder,
-    bill: Vec<BillLine>,
+    (bill, settings): (Vec<BillLine>, BTreeMap<String, String>),
     say: Say<'_>,
     interrupted: &CancellationToken,
 ) -> Result<(), RunError> {
@@ -126,7 +127,7 @@ async fn staged(
         order.drill,
         docker,
         folder,
-        bill,
+        (bill, settings),
         placed(&platform),
         zero_unix_ns,
     );
@@ -168,11 +169,13 @@ fn header(
     drill: &Drill,
     docker: &Docker,
     folder: &RunFolder,
-    bill: Vec<BillLine>,
+    (bill, settings): (Vec<BillLine>, BTreeMap<String, String>),
     members: Vec<Placed>,
     zero_unix_ns: u64,
 ) -> Header {
     let info = docker.info();
+    // A verdict about a platform with other settings than its files say must not look like one about those.
+    let mut machine = settings;
     let words = [
         ("engine", info.engine_version.clone()),
         ("api", info.api_version.clone()),
@@ -182,6 +185,7 @@ fn header(
         ("memory_gib", (info.memory_bytes >> 30).to_string()),
         ("gameday", env!("CARGO_PKG_VERSION").to_owned()),
     ];
+    machine.extend(words.map(|(key, value)| (key.to_owned(), value)));
     Header {
         format: FORMAT,
         run: folder.id().to_owned(),
@@ -189,7 +193,7 @@ fn header(
         drill: drill.clone(),
         zero_unix_ns,
         project: folder.project(),
-        machine: BTreeMap::from(words.map(|(key, value)| (key.to_owned(), value))),
+        machine,
         bill,
         members,
     }

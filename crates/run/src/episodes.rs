@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use chaos::{Recovery, UndoLedger};
 use clock::Clock;
-use drill::{Component, Drill, Episode, Parts, Players, derive_seed};
+use drill::{Component, Drill, Episode, Fault, Parts, Players, Target, derive_seed};
 use engine::{Docker, Inspect as _, Member};
 use timeline::{Event, Offset};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,16 @@ impl Failed {
     fn because(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
+}
+
+/// One fault of an episode.
+struct Strike<'a> {
+    /// The episode's position in the drill, from 0.
+    number: usize,
+    target: &'a Target,
+    fault: &'a Fault,
+    /// From its proof to its healing.
+    hold: Duration,
 }
 
 impl Cast<'_> {
@@ -94,10 +104,12 @@ impl Cast<'_> {
     /// Waits while load without a fault comes in. Returns who played which role at its beginning: as soon as
     /// everybody was seen and every pinned role is played, or at its end.
     async fn warm_up(&self, drill: &Drill) -> Players {
+        let second = |episode: &'_ Episode| episode.then.as_ref()?.target.pinned();
         let pinned: Vec<_> = drill
             .episodes
             .iter()
-            .filter_map(|e| e.target.pinned())
+            .flat_map(|episode| [episode.target.pinned(), second(episode)])
+            .flatten()
             .collect();
         let known = |seen: &Seen| {
             let roles = seen.board.roles();
@@ -134,16 +146,14 @@ impl Cast<'_> {
         self.recorder
             .record(Event::EpisodeStarted { episode: number })
             .await;
-        let affliction = match self.break_it(drill, number, episode, at_start).await {
-            Ok(affliction) => affliction,
+        let (afflictions, proof) = match self.strike(drill, number, episode, at_start).await {
+            Ok(struck) => struck,
             Err(failed) => {
                 // Some of the members may have been hit before the engine refused.
                 chaos::heal_left(self.docker, self.ledger.dir()).await?;
                 return Ok(Err(failed));
             }
         };
-        let proof = self.prove(number, &affliction).await;
-        self.wait(affliction.hold(episode.hold)).await;
         self.recorder
             .record(Event::HealRequested { episode: number })
             .await;
@@ -152,7 +162,10 @@ impl Cast<'_> {
             seed: derive_seed(drill.seed, number as u64),
             hurry: self.stop.token(),
         };
-        let left = affliction.heal(self.docker, &recovery).await?;
+        let mut left = vec![];
+        for affliction in afflictions {
+            left.extend(affliction.heal(self.docker, &recovery).await?);
+        }
         self.recorder
             .record(Event::Healed { episode: number })
             .await;
@@ -169,34 +182,70 @@ impl Cast<'_> {
         Ok(proof)
     }
 
-    /// Draws the members now, writes the undo, and applies the fault.
-    async fn break_it(
+    /// Applies the fault, and the second one where the drill has it, and holds both to their time.
+    async fn strike(
         &mut self,
         drill: &Drill,
         number: usize,
         episode: &Episode,
         at_start: &Players,
+    ) -> Result<(Vec<Affliction>, Result<(), Failed>), Failed> {
+        let strike = |target, fault, hold| Strike {
+            number,
+            target,
+            fault,
+            hold,
+        };
+        let mut struck = vec![];
+        let first = strike(&episode.target, &episode.fault, episode.hold);
+        let first = self.break_it(drill, first, at_start, &mut struck).await?;
+        let mut proof = self.prove(number, &first).await;
+        let mut left = first.hold(episode.hold);
+        let mut afflictions = vec![first];
+        if let Some(then) = &episode.then {
+            self.wait(then.after).await;
+            left = left.saturating_sub(then.after);
+            let second = strike(&then.target, &then.fault, left);
+            let second = self.break_it(drill, second, at_start, &mut struck).await?;
+            proof = proof.and(self.prove(number, &second).await);
+            afflictions.push(second);
+        }
+        self.wait(left).await;
+        Ok((afflictions, proof))
+    }
+
+    /// Draws the members now, writes the undo, and applies the fault. Who was `struck` before is not struck again.
+    async fn break_it(
+        &mut self,
+        drill: &Drill,
+        strike: Strike<'_>,
+        at_start: &Players,
+        struck: &mut Vec<String>,
     ) -> Result<Affliction, Failed> {
         let parts = Parts {
             at_start: at_start.clone(),
             now: self.lookout.borrow().board.roles(),
         };
-        let seed = derive_seed(drill.seed, number as u64);
+        let seed = derive_seed(drill.seed, strike.number as u64);
         // Looked up now: who was replaced by an earlier episode has a new id.
         let all = self.docker.members(self.ledger.project()).await;
         let all = all.map_err(Failed::because)?;
-        let members = chaos::resolve(&episode.target, seed, &all, &parts)
+        let members = chaos::resolve(strike.target, seed, &all, &parts)
             .map_err(|unresolved| Failed(unresolved.to_string()))?;
-        let components = members
-            .iter()
-            .filter_map(|m| Component::from_name(&m.component));
-        if let Some(refused) = drill.guard.exceeded(&episode.fault, components) {
+        if let Some(again) = members.iter().find(|m| struck.contains(&m.service)) {
+            let reason = format!("{} was struck already", again.service);
+            return Err(Failed(reason));
+        }
+        struck.extend(members.iter().map(|m| m.service.clone()));
+        let hit = all.iter().filter(|m| struck.contains(&m.service));
+        let components = hit.filter_map(|m| Component::from_name(&m.component));
+        if let Some(refused) = drill.guard.exceeded(strike.fault, components) {
             return Err(Failed(refused));
         }
         let names: Vec<_> = members.iter().map(|m| m.service.clone()).collect();
         let plays = |by: &Vec<String>| by.iter().any(|name| names.contains(name));
         let event = Event::FaultRequested {
-            episode: number,
+            episode: strike.number,
             members: names.clone(),
             roles: parts
                 .now
@@ -206,13 +255,12 @@ impl Cast<'_> {
                 .collect(),
         };
         self.recorder.record(event).await;
-        let affliction = self.apply(drill, episode, &members).await?;
-        self.recorder
-            .record(Event::FaultApplied { episode: number })
-            .await;
+        let affliction = self.apply(drill, &strike, &members).await?;
+        let episode = strike.number;
+        self.recorder.record(Event::FaultApplied { episode }).await;
         (self.say)(Progress::Line(format!(
             "  {} {}",
-            episode.fault,
+            strike.fault,
             names.join(", ")
         )));
         Ok(affliction)
@@ -222,10 +270,10 @@ impl Cast<'_> {
     async fn apply(
         &self,
         drill: &Drill,
-        episode: &Episode,
+        strike: &Strike<'_>,
         members: &[Member],
     ) -> Result<Affliction, Failed> {
-        let (fault, hold) = (&episode.fault, episode.hold);
+        let (fault, hold) = (strike.fault, strike.hold);
         if let Some(pressure) = fault.pressure() {
             let lookout = self.lookout.clone();
             let press = Press::start(self.loadgen, pressure, &drill.traffic, hold, lookout).await;

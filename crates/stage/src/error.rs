@@ -41,6 +41,14 @@ pub enum StageError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A variable that would be a setting of the platform, and is none: mistyped, it would change nothing and be believed.
+    #[error("{name} is no setting of a platform; there are: {known}")]
+    UnknownSetting {
+        /// Its name.
+        name: String,
+        /// Those that there are, separated by commas.
+        known: String,
+    },
     /// A service's price label has no row.
     #[error(
         "service {service} of topology {topology} has the label gameday.price: {price}, but the price list has no row [{price}]"
@@ -145,9 +153,10 @@ impl StageError {
     /// Whose mistake it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownTopology { .. } | Self::BadFile { .. } | Self::NoPrice { .. } => {
-                ErrorKind::BadTopology
-            }
+            Self::UnknownTopology { .. }
+            | Self::UnknownSetting { .. }
+            | Self::BadFile { .. }
+            | Self::NoPrice { .. } => ErrorKind::BadTopology,
             Self::Engine(EngineError::NotOurs { .. })
             | Self::Compile(_)
             | Self::Left { .. }

@@ -16,6 +16,7 @@ mod prices;
 mod program;
 mod provision;
 mod raise;
+mod settings;
 mod subnets;
 #[cfg(test)]
 mod testing;
@@ -30,6 +31,7 @@ pub use lower::{lower, save_logs};
 pub use password::Password;
 pub use prices::{Price, Prices, bill};
 pub use raise::{RaiseRequest, Raised, raise};
+pub use settings::settings;
 pub use subnets::Subnets;
 pub use topology::{Service, Topology, topologies};
 pub use version::platform_version;

@@ -1,6 +1,6 @@
 //! What a platform is made of, in one hash, without building it.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     StageError,
@@ -20,12 +20,16 @@ const CRATES: [&str; 7] = [
 ];
 
 /// The hash of everything that a topology's platform is made of: its Compose files, its images' recipes, and the sources
-/// of our own services. Measurements of two platforms are comparable while it is the same. `root` holds `compose` and
-/// `crates`. Reads every file: call it where blocking is allowed.
+/// of our own services, and the settings by which it differs from what those say. Measurements of two platforms are
+/// comparable while it is the same. `root` holds `compose` and `crates`. Reads every file: call it where blocking is allowed.
 ///
 /// # Errors
 /// When a file can't be read.
-pub fn platform_version(root: &Path, topology: &str) -> Result<String, StageError> {
+pub fn platform_version(
+    root: &Path,
+    topology: &str,
+    settings: &BTreeMap<String, String>,
+) -> Result<String, StageError> {
     let compose = root.join("compose");
     let images = NAMES.iter().filter(|name| **name != AGENT);
     let images = images
@@ -46,6 +50,11 @@ pub fn platform_version(root: &Path, topology: &str) -> Result<String, StageErro
         let text = std::fs::read(&file).map_err(StageError::file("read", &file))?;
         let text = Inputs::of_text(&text);
         version = Inputs::of_text(format!("{version}{}", text.full()).as_bytes())
+            .full()
+            .to_owned();
+    }
+    for (name, value) in settings {
+        version = Inputs::of_text(format!("{version}{name}={value}").as_bytes())
             .full()
             .to_owned();
     }
@@ -85,7 +94,7 @@ mod tests {
             .iter()
             .map(|(p, t)| (p.as_str(), t.as_str()))
             .collect();
-        platform_version(Folder::with(&files).path(), "ha").unwrap()
+        platform_version(Folder::with(&files).path(), "ha", &BTreeMap::new()).unwrap()
     }
 
     #[test]
@@ -112,7 +121,10 @@ mod tests {
     #[test]
     fn the_platform_here_has_a_version_and_a_folder_without_one_has_none() {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-        assert_eq!(platform_version(root, "ha").unwrap().len(), 12);
-        assert!(platform_version(Path::new("/nowhere"), "ha").is_err());
+        let version = |settings: &BTreeMap<String, String>| platform_version(root, "ha", settings);
+        let (plain, set) = (BTreeMap::new(), BTreeMap::from([("A".into(), "1".into())]));
+        assert_eq!(version(&plain).unwrap().len(), 12);
+        assert_ne!(version(&plain).unwrap(), version(&set).unwrap());
+        assert!(platform_version(Path::new("/nowhere"), "ha", &plain).is_err());
     }
 }

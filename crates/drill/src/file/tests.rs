@@ -296,3 +296,60 @@ fn a_fault_of_the_load_comes_through_the_entrance_and_lasts() {
     assert_eq!(surged("haproxy", "12s").unwrap().most_users(), 1450 + 900);
     assert_eq!(parse("x.toml", GOOD, members).unwrap().most_users(), 1450);
 }
+
+#[test]
+fn a_second_strike_is_checked_like_the_first() {
+    let then = |after: &str, rest: &str| {
+        format!("hold = \"25s\"\nthen = {{ after = \"{after}\", {rest} }}")
+    };
+    let successor = "target.role = \"postgres-primary\", fault.kill = {}";
+    let twice = GOOD.replacen(r#"hold = "25s""#, &then("24s", successor), 1);
+    let drill = parse("x.toml", &twice, members).unwrap();
+    let second = drill.episodes[1].then.as_ref().unwrap();
+    assert_eq!(second.after, Duration::from_secs(24));
+    assert_eq!(second.target, drill.episodes[1].target);
+    assert_eq!(
+        parse("x.toml", &drill.text(), members).unwrap().episodes,
+        drill.episodes
+    );
+    for (after, rest, expected) in [
+        ("25s", successor, "x.toml:35: then after 25s is not within hold 25s"),
+        ("1s", "target.container = \"api-9\", fault.kill = {}", "x.toml:35: then no container"),
+        ("1s", "target.container = \"api-1\", fault.surge = { users = 9 }", "then can't be combined with load"),
+        ("1s", "target.container = \"api-1\", fault.flush-cache = {}", "then fault flush-cache"),
+    ] {
+        check(r#"hold = "25s""#, &then(after, rest), expected);
+    }
+}
+
+#[test]
+fn an_episode_that_is_repeated_is_several() {
+    let text = GOOD.replacen(r#"hold = "12s""#, "hold = \"12s\"\nrepeat = 3", 1);
+    let drill = parse("x.toml", &text, members).unwrap();
+    let names: Vec<_> = drill.episodes.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["server-1", "server-2", "server-3", "primary"]);
+    check(r#"hold = "12s""#, "hold = \"12s\"\nrepeat = 0", "x.toml:29: repeat 0 is not within 1 to 1000");
+}
+
+#[test]
+fn one_by_one_is_an_episode_for_each_member() {
+    let all = "target.all = { component = \"api\" }\none_by_one = true";
+    let text = GOOD.replacen(r#"target.any = { component = "api" }"#, all, 1);
+    let drill = parse("x.toml", &text, members).unwrap();
+    let names: Vec<_> = drill.episodes.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["server-api-1", "server-api-2", "primary"]);
+    assert_eq!(
+        drill.episodes[1].target,
+        Target::Container("api-2".into())
+    );
+    let guarded = text.replacen("[contract]", "[guard]\nblast_radius = { api = 1 }\n\n[contract]", 1);
+    assert!(parse("x.toml", &guarded, members).is_ok());
+    check(
+        r#"target.role = "postgres-primary""#,
+        "target.role = \"postgres-primary\"\none_by_one = true",
+        "x.toml:32: one_by_one takes members that are known before",
+    );
+    let twice = text.replacen(r#"name = "primary""#, r#"name = "server-api-2""#, 1);
+    let error = parse("x.toml", &twice, members).unwrap_err().to_string();
+    assert!(error.contains("a second episode is named"), "{error}");
+}

@@ -102,7 +102,7 @@ impl Target {
 
     /// Names of those among whom the target chooses, in order and each once; for a role, everyone who
     /// could play it.
-    pub(super) fn among(&self, candidates: &[Candidate]) -> Vec<String> {
+    pub(crate) fn among(&self, candidates: &[Candidate]) -> Vec<String> {
         let those = |is: &dyn Fn(&Candidate) -> bool| {
             let platform = platform(candidates).into_iter();
             let chosen = platform.filter(|candidate| is(candidate));

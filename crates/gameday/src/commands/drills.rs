@@ -76,7 +76,11 @@ fn line(episode: &Episode, candidates: &[Candidate]) -> String {
         name, fault, hold, ..
     } = episode;
     let (hold, target) = (hold.as_secs(), episode.target.words(candidates));
-    format!("  {name:18} {fault} for {hold} s: {target}\n")
+    let then = episode.then.as_ref().map_or_else(String::new, |then| {
+        let (after_s, target) = (then.after.as_secs_f64(), then.target.words(candidates));
+        format!(", then after {after_s} s {} {target}", then.fault)
+    });
+    format!("  {name:18} {fault} for {hold} s: {target}{then}\n")
 }
 
 fn outline(drill: &Drill) -> String {

@@ -65,13 +65,15 @@ fn asked(place: &Place, args: &SurviveArgs) -> anyhow::Result<Asked> {
     let services = Topology::load(&place.compose(), &args.topology)?.services;
     let candidates: Vec<Candidate> = services.into_iter().map(candidate).collect();
     let hold: Duration = args.hold.into();
+    let settings = stage::settings(&place.compose(), std::env::vars())?;
     let mut blows = args.faults.clone();
     blows.sort_unstable();
     blows.dedup();
     Ok(Asked {
         subjects: subjects(&candidates, &args.only)
             .map_err(|error| Usage(format!("--only: {error}")))?,
-        platform: stage::platform_version(&place.root, &args.topology)?,
+        platform: stage::platform_version(&place.root, &args.topology, &settings)?,
+        settings,
         topology: args.topology.clone(),
         users: args.users,
         hold_s: hold.as_secs_f64(),

@@ -75,6 +75,22 @@ fn one_stale_read_is_broken_and_without_a_change_nothing_is_proven() {
 }
 
 #[test]
+fn one_failed_request_is_one_too_many_where_none_may_fail() {
+    let run = |most| under(move |c| c.failed_requests = Some(most));
+    assert_eq!(verdict(&run(0), Clause::FailedRequests), Verdict::Held);
+    let one = |most| {
+        let mut run = run(most);
+        let read = run.arrivals.iter_mut().find(|a| a.class == Class::Read);
+        read.expect("a read").outcome = Outcome::TimedOut;
+        run
+    };
+    assert_eq!(verdict(&one(0), Clause::FailedRequests), Verdict::Broken);
+    assert_eq!(verdict(&one(1), Clause::FailedRequests), Verdict::Held);
+    let nobody = run(0).each(|arrival| arrival.class = Class::Alert);
+    assert_eq!(verdict(&nobody, Clause::FailedRequests), Verdict::Unproven);
+}
+
+#[test]
 fn every_alert_comes_and_comes_in_time() {
     // In the synthetic run each user of a class asks once a second: here, for an alert.
     let run = || under(|c| c.alert_within = Some(Duration::from_secs(2)));

@@ -16,6 +16,7 @@ fn tries(run: &mut Run) -> Vec<Tried> {
 fn asked(repetitions: u32) -> Asked {
     Asked {
         topology: "ha".into(),
+        settings: Default::default(),
         platform: "0123".into(),
         users: 20,
         hold_s: 8.0,

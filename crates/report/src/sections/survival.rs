@@ -45,9 +45,11 @@ pub(crate) fn survival_headline(matrix: &Matrix) -> String {
 pub(crate) fn survival_about(matrix: &Matrix) -> [String; 2] {
     let asked = &matrix.asked;
     let blows: Vec<_> = asked.blows.iter().map(|blow| blow.name()).collect();
+    let settings = asked.settings.iter();
+    let settings: String = settings.map(|(name, value)| format!(" with {name}={value}")).collect();
     [
         format!(
-            "Topology {} of platform {}, {} users, each blow held for {} s: {}; {} of each asked for.",
+            "Topology {} of platform {}{settings}, {} users, each blow held for {} s: {}; {} of each asked for.",
             asked.topology,
             asked.platform,
             asked.users,

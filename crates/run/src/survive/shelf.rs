@@ -133,6 +133,7 @@ pub(super) mod tests {
     fn asked() -> Asked {
         Asked {
             topology: "ha".into(),
+            settings: Default::default(),
             platform: "0123456789ab".into(),
             users: 800,
             hold_s: 10.0,
