@@ -5,12 +5,16 @@ that never stopped. So the modules are loaded once, here, and every Patroni is a
 lives on and is adopted by the next one. When Postgres dies, the container and its address stay, so that the other
 members' questions are refused at once instead of running into a timeout.
 
-The child's process name is `patroni`, so that it can be told from this process.
+The child's process name is `patroni`, so that it can be told from this process. With FAST_FAILOVER=on there is a second
+child, `fence` (see fence.py), which is started again after a second; without it nothing of it is even loaded.
 """
 import os
 import signal
 import sys
 import time
+
+FENCE_PAUSE_S = 1.0
+PATRONI_PAUSE_S = 0.05
 
 
 def load():
@@ -25,8 +29,20 @@ def load():
     return main
 
 
-def start(main):
-    """Forks a Patroni and returns its process id."""
+def load_fence(configuration):
+    """Has Patroni ask the observer before it promotes, and returns the observer."""
+    import fence
+    import yaml
+    with open(configuration) as file:
+        settings = yaml.safe_load(file)
+    settings["postgresql"]["pre_promote"] = "/bin/bash /usr/local/bin/may-promote.sh"
+    with open(configuration, "w") as file:
+        yaml.safe_dump(settings, file)
+    return fence.main
+
+
+def start(name, main, pause_s=0.0):
+    """Forks a child that runs `main` after a pause, and returns its process id."""
     child = os.fork()
     if child:
         return child
@@ -34,18 +50,20 @@ def start(main):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        with open("/proc/self/comm", "w") as name:
-            name.write("patroni")
+        with open("/proc/self/comm", "w") as comm:
+            comm.write(name)
+        time.sleep(pause_s)
         main()
         status = 0
     finally:
         os._exit(status)
 
 
-def supervise(main):
-    """Restarts Patroni until SIGTERM; reaps whatever the dead leave behind."""
+def supervise(main, observe=None):
+    """Restarts Patroni and the observer until SIGTERM; reaps whatever the dead leave behind."""
     stopping = False
-    child = start(main)
+    child = start("patroni", main)
+    observer = start("fence", observe) if observe else None
 
     def stop(_signal, _frame):
         nonlocal stopping
@@ -56,14 +74,18 @@ def supervise(main):
     signal.signal(signal.SIGINT, stop)
     while True:
         ended, status = os.wait()
+        if ended == observer and not stopping:
+            print(f"supervise: the observer ended with status {status}", file=sys.stderr, flush=True)
+            observer = start("fence", observe, FENCE_PAUSE_S)
         if ended != child:
             continue
         if stopping:
             sys.exit(0)
         print(f"supervise: patroni ended with status {status}, starting it again", file=sys.stderr, flush=True)
-        time.sleep(0.05)
-        child = start(main)
+        time.sleep(PATRONI_PAUSE_S)
+        child = start("patroni", main)
 
 
 if __name__ == "__main__":
-    supervise(load())
+    is_fast = os.environ.get("FAST_FAILOVER") == "on"
+    supervise(load(), load_fence(sys.argv[1]) if is_fast else None)
