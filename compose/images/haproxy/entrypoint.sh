@@ -19,7 +19,7 @@ vrrp_instance $1 {
     interface $device
     virtual_router_id $2
     priority $PRIORITY
-    advert_int 0.2
+    advert_int $ADVERT_S
     unicast_src_ip $3.$OCTET
     unicast_peer {
         $3.$PEER_OCTET

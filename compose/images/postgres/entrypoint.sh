@@ -6,6 +6,7 @@ set -eu
 rm -f /var/lib/postgresql/data/postmaster.pid /var/run/postgresql/.s.PGSQL.*
 
 sed -e "s/@SYNCHRONOUS_MODE@/$SYNCHRONOUS_MODE/" -e "s/@NOFAILOVER@/$NOFAILOVER/" \
+    -e "s/@PRIMARY_START_TIMEOUT_S@/$PRIMARY_START_TIMEOUT_S/" \
     /etc/patroni/patroni.yml >/tmp/patroni.yml
 
 exec python3 /usr/local/bin/supervise.py /tmp/patroni.yml

@@ -81,6 +81,8 @@ def supervise(main, observe=None):
             continue
         if stopping:
             sys.exit(0)
+        if os.environ.get("RESTART_PATRONI") == "off":
+            continue
         print(f"supervise: patroni ended with status {status}, starting it again", file=sys.stderr, flush=True)
         time.sleep(PATRONI_PAUSE_S)
         child = start("patroni", main)

@@ -28,6 +28,7 @@ sentinel)
     config=/var/lib/redis/sentinel.conf
     if [ ! -s "$config" ]; then
         sed -e "s/@ADDRESS@/$ADDRESS/" -e "s/@FIRST_MASTER@/$FIRST_MASTER/" -e "s/@QUORUM@/$QUORUM/" \
+            -e "s/@DOWN_AFTER_MS@/$DOWN_AFTER_MS/" \
             /etc/gameday/sentinel.conf >"$config"
     fi
     exec redis-sentinel "$config"
