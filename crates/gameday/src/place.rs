@@ -58,18 +58,11 @@ impl Place {
         self.root.join(".gameday/survival")
     }
 
-    /// Names of the drills in `chaos`.
+    /// Names of the drills in `chaos`, then of those in `chaos/experiments`.
     pub(crate) fn drills(&self) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(self.root.join("chaos"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
-                Some(name.strip_suffix(".toml")?.to_owned())
-            })
-            .collect();
-        names.sort();
+        let chaos = self.root.join("chaos");
+        let mut names = drills_in(&chaos, "");
+        names.extend(drills_in(&chaos.join("experiments"), "experiments/"));
         names
     }
 
@@ -101,6 +94,21 @@ impl Place {
         let drill = drill::parse_for(&shown, &text, members)?;
         Ok((drill, text))
     }
+}
+
+/// Names of the drills in a folder, each after `before`.
+fn drills_in(folder: &Path, before: &str) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            Some(format!("{before}{}", name.strip_suffix(".toml")?))
+        })
+        .collect();
+    names.sort();
+    names
 }
 
 /// A service of a topology, as targets are chosen by it.

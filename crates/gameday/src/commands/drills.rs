@@ -12,8 +12,8 @@ pub(crate) fn list(place: &Place) -> anyhow::Result<Exit> {
     println!("drills:");
     for name in place.drills() {
         match place.drill(&name) {
-            Ok((drill, _)) => println!("  {name:26} {}", drill.about),
-            Err(error) => println!("  {name:26} not valid: {error}"),
+            Ok((drill, _)) => println!("  {name:36} {}", drill.about),
+            Err(error) => println!("  {name:36} not valid: {error}"),
         }
     }
     println!(

@@ -15,7 +15,7 @@ pub(crate) fn claim(judgement: &Judgement) -> String {
     let bounds = known.map_or_else(String::new, |known| {
         format!(
             "{}{}{}",
-            episodes(known),
+            episodes(judgement, known),
             quiet(judgement, known),
             together(judgement, known)
         )
@@ -38,7 +38,8 @@ fn run(load: &LoadFigures) -> String {
     format!("{lasted} were run, walking {walked} {pace}.{unseen}")
 }
 
-fn episodes(known: &Confidence) -> String {
+/// What the faults of the schedule cost, held against the whole window's budget.
+fn episodes(judgement: &Judgement, known: &Confidence) -> String {
     if known.episodes == 0 {
         return " No episode came to its end: about faults nothing is known.".into();
     }
@@ -47,10 +48,12 @@ fn episodes(known: &Confidence) -> String {
          something.",
         known.clean, known.episodes, known.costly_at_most_percent
     );
+    let budget = judgement.budget.allowed_s;
     let cost = known.bound_s.map_or_else(String::new, |bound| {
+        let place = if bound <= budget { "within" } else { "beyond" };
         format!(
             " Extrapolated to {}, faults alone cost {:.2} s in the mean, and no more than {bound:.2} s in 95 of \
-             100 such schedules.",
+             100 such schedules: {place} the {budget:.2} s of the contract.",
             known.schedule, known.mean_s
         )
     });
@@ -65,8 +68,8 @@ fn together(judgement: &Judgement, known: &Confidence) -> String {
     let budget = judgement.budget.allowed_s;
     let may = if bound <= budget { "may" } else { "can't" };
     format!(
-        " Together {mean:.2} s in the mean and {bound:.2} s at 95 %: the {budget:.2} s of the contract {may} be claimed \
-         for such a window."
+        " Together {mean:.2} s in the mean and {bound:.2} s at 95 %: for a whole window, quiet time included, the \
+         {budget:.2} s {may} be claimed."
     )
 }
 
