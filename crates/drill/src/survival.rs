@@ -16,8 +16,8 @@ use crate::{
 
 /// Load without a fault before the first trial of a drill.
 pub const WARM_UP: Duration = Duration::from_secs(10);
-/// Full health before and after each trial.
-pub const SETTLE: Duration = Duration::from_secs(2);
+/// Full health before and after each trial: together as long as a drill asks for.
+pub const SETTLE: Duration = Duration::from_secs(1);
 /// Longest wait for full health after a trial.
 const RECOVER_WITHIN: Duration = Duration::from_secs(90);
 /// What an alert may take: 10 s after it was due it does not come any more.
@@ -248,7 +248,7 @@ impl Survival {
 }
 
 /// From full health after one trial to the next blow: the settle time of both, and the preparation of the fault.
-const BETWEEN: Duration = Duration::from_secs(6);
+const BETWEEN: Duration = Duration::from_secs(4);
 /// Trials that take longer than expected must not push the last ones off the load's end; what is too generous is
 /// load without a fault.
 const MARGIN: f64 = 1.1;

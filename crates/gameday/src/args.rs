@@ -194,6 +194,9 @@ pub(crate) struct SurviveArgs {
     /// Time between a fault and its healing
     #[arg(long, default_value = "10s")]
     pub(crate) hold: humantime::Duration,
+    /// Folder where trials and their pages are kept, for everybody who adds to them [default: .gameday/survival]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) trials: Option<PathBuf>,
     /// Only what earlier calls have not collected
     #[arg(long)]
     pub(crate) missing: bool,

@@ -311,7 +311,7 @@ pub(crate) fn assemble(
         pages: kept.pages,
         components: counters::figures(&story.counters),
         series: series::series(story, tally),
-        rerun: format!("gameday run chaos/{}.toml", drill.name),
+        rerun: format!("gameday run .gameday/runs/{}/drill.toml", story.header.run),
         rejudge: format!("gameday judge {}", story.header.run),
         findings,
         took_down,

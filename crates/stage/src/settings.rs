@@ -48,14 +48,13 @@ pub fn settings(
 
 /// Every variable of ours in the Compose files, in order and each once.
 fn known(compose_dir: &Path) -> Result<Vec<String>, StageError> {
-    let fail = |path: &Path| StageError::file("read", path);
     let mut names = vec![];
-    let entries = std::fs::read_dir(compose_dir).map_err(fail(compose_dir))?;
+    let entries = std::fs::read_dir(compose_dir).map_err(StageError::file("read", compose_dir))?;
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.extension().is_none_or(|extension| extension != "yml") {
             continue;
         }
-        let text = std::fs::read_to_string(&path).map_err(fail(&path))?;
+        let text = std::fs::read_to_string(&path).map_err(StageError::file("read", &path))?;
         let variables = text.split("${").skip(1);
         names.extend(variables.filter_map(|rest| {
             let end = rest.find([':', '}'])?;

@@ -315,7 +315,7 @@ fn a_second_strike_is_checked_like_the_first() {
     for (after, rest, expected) in [
         ("25s", successor, "x.toml:35: then after 25s is not within hold 25s"),
         ("1s", "target.container = \"api-9\", fault.kill = {}", "x.toml:35: then no container"),
-        ("1s", "target.container = \"api-1\", fault.surge = { users = 9 }", "then can't be combined with load"),
+        ("1s", "target.container = \"api-1\", fault.surge = { users = 9 }", "x.toml:35: then fault surge: is for haproxy"),
         ("1s", "target.container = \"api-1\", fault.flush-cache = {}", "then fault flush-cache"),
     ] {
         check(r#"hold = "25s""#, &then(after, rest), expected);

@@ -25,7 +25,8 @@ pub(crate) async fn survive(
     interrupted: &CancellationToken,
 ) -> anyhow::Result<Exit> {
     let asked = asked(place, args)?;
-    let shelf = Shelf::of(&place.survival(), &asked);
+    let trials = args.trials.clone().unwrap_or_else(|| place.survival());
+    let shelf = Shelf::of(&trials, &asked);
     if let Some(format) = args.report {
         return report(&matrix(asked, &shelf.tried()?), format);
     }

@@ -69,7 +69,7 @@ impl Shelf {
         if tried.is_empty() {
             return Ok(());
         }
-        let text = serde_json::to_string_pretty(tried)
+        let text = serde_json::to_string(tried)
             .map_err(|error| RunError::file(&self.0)(io::Error::other(error)))?;
         self.write(&format!("{run}.json"), &text)
     }
