@@ -11,6 +11,7 @@ use prometheus::IntCounterVec;
 use serde::de::DeserializeOwned;
 use service_kit::breaker::Breaker;
 use service_kit::budget::RetryBudget;
+use service_kit::deadline::{self, TooLate};
 use service_kit::metrics::{HttpMetrics, Metrics};
 use service_kit::postgres::Database;
 use service_kit::publisher::Publisher;
@@ -101,7 +102,8 @@ impl Api {
         let began = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let route = Route::of(&method, &path);
-        let response = self.route(route, request, began).await;
+        let due = deadline::told(request.headers(), began);
+        let response = in_time(due, self.route(route, request, began)).await;
         self.http
             .answered(route.name(), response.status(), began.elapsed());
         response
@@ -140,6 +142,20 @@ impl Api {
             Route::Unknown => respond::problem(StatusCode::NOT_FOUND, "no such page"),
         }
     }
+}
+
+/// The answer, or 504 when the sender stops waiting before it is there. What was begun is dropped: a reading or a change
+/// that is durable by then, unacknowledged, is the same one when it is sent again.
+async fn in_time(
+    due: Result<Option<Instant>, TooLate>,
+    answer: impl Future<Output = Response<Plain>>,
+) -> Response<Plain> {
+    let answered = match due {
+        Ok(None) => return answer.await,
+        Ok(Some(by)) => tokio::time::timeout_at(by, answer).await.ok(),
+        Err(TooLate) => None,
+    };
+    answered.unwrap_or_else(|| respond::problem(StatusCode::GATEWAY_TIMEOUT, &TooLate.to_string()))
 }
 
 fn path_is(request: &Request<Incoming>, path: &str) -> bool {
@@ -181,5 +197,37 @@ impl From<Refusal> for Response<Plain> {
             refusal.field,
             &refusal.error,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status of an answer that takes `work_ms`, to a sender that waits until `due`, and the milliseconds until it came.
+    async fn answer(due: Result<Option<Duration>, TooLate>, work_ms: u64) -> (StatusCode, u128) {
+        let began = Instant::now();
+        let work = async {
+            tokio::time::sleep(Duration::from_millis(work_ms)).await;
+            respond::text(StatusCode::OK, "done")
+        };
+        let due = due.map(|left| left.map(|left| began + left));
+        let response = in_time(due, work).await;
+        (response.status(), began.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_ends_when_the_sender_stops_waiting() {
+        let left = Ok(Some(Duration::from_millis(60)));
+        assert_eq!(answer(Ok(None), 5000).await, (StatusCode::OK, 5000));
+        assert_eq!(answer(left, 50).await, (StatusCode::OK, 50));
+        let late = StatusCode::GATEWAY_TIMEOUT;
+        assert_eq!(answer(left, 5000).await, (late, 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_can_not_be_done_in_time_is_not_begun() {
+        let late = StatusCode::GATEWAY_TIMEOUT;
+        assert_eq!(answer(Err(TooLate), 0).await, (late, 0));
     }
 }

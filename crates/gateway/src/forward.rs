@@ -9,6 +9,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
+use service_kit::deadline::{self, TooLate};
 use tokio::time::Instant;
 
 use crate::body::Answer;
@@ -41,6 +42,8 @@ pub(crate) enum Failure {
 enum Try {
     Closed,
     Silent,
+    /// Too little time was left to ask.
+    Late,
 }
 
 impl Gate {
@@ -61,16 +64,13 @@ impl Gate {
         let reused = connection.reused;
         let by = deadline.min(Instant::now() + patience);
         let failure = match self.attempt(connection, &parts, &body, by).await {
-            Ok((response, sender)) => return Ok(self.answer(response, sender)),
-            Err(Try::Closed) => {
-                self.failed("closed");
-                Failure::Unreachable
-            }
+            Ok(response) => return Ok(response),
             Err(Try::Silent) => {
-                self.failed("timeout");
                 self.api.clear();
                 Failure::Deadline
             }
+            Err(Try::Closed) => Failure::Unreachable,
+            Err(Try::Late) => return Err(Failure::Deadline),
         };
         if Instant::now() >= deadline || !self.retries.spend() {
             return Err(failure);
@@ -79,35 +79,35 @@ impl Gate {
         self.counters.retries.inc();
         let connection = self.api.fresh(deadline).await;
         let connection = connection.map_err(|_| self.unreachable())?;
-        match self.attempt(connection, &parts, &body, deadline).await {
-            Ok((response, sender)) => Ok(self.answer(response, sender)),
-            Err(Try::Closed) => {
-                self.failed("closed");
-                Err(Failure::Unreachable)
-            }
-            Err(Try::Silent) => {
-                self.failed("timeout");
-                Err(Failure::Deadline)
-            }
-        }
+        let answered = self.attempt(connection, &parts, &body, deadline).await;
+        answered.map_err(|failed| match failed {
+            Try::Closed => Failure::Unreachable,
+            Try::Silent | Try::Late => Failure::Deadline,
+        })
     }
 
+    /// Asks once, and says how long this try waits.
     async fn attempt(
         &self,
         mut connection: Connection,
         parts: &Parts,
         body: &Bytes,
         by: Instant,
-    ) -> Result<(Response<Incoming>, Sender), Try> {
-        let request = Request::from_parts(parts.clone(), Full::new(body.clone()));
+    ) -> Result<Response<Answer>, Try> {
+        let mut request = Request::from_parts(parts.clone(), Full::new(body.clone()));
+        deadline::tell(request.headers_mut(), by).map_err(|TooLate| Try::Late)?;
         let sent = connection.sender.send_request(request);
         match tokio::time::timeout_at(by, sent).await {
-            Ok(Ok(response)) => Ok((response, connection.sender)),
+            Ok(Ok(response)) => Ok(self.answer(response, connection.sender)),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "upstream");
+                self.failed("closed");
                 Err(Try::Closed)
             }
-            Err(_) => Err(Try::Silent),
+            Err(_) => {
+                self.failed("timeout");
+                Err(Try::Silent)
+            }
         }
     }
 

@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod broker;
 pub mod budget;
 pub mod consumer;
+pub mod deadline;
 pub mod entropy;
 pub mod env;
 pub mod hedge;
