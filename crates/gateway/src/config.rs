@@ -17,6 +17,8 @@ const NEWCOMER_BURST: u32 = 600;
 const TOTAL_RATE_PER_SECOND: u32 = 400;
 /// A second of it.
 const TOTAL_BURST: u32 = 400;
+/// Twice what waits at one of two gateways while an address moves, and 16 MiB of the largest bodies.
+const MOST_IN_FLIGHT: u32 = 256;
 /// Readings are a few hundred bytes.
 const MAX_BODY_BYTES: u32 = 65_536;
 /// The slowest request is an administrator's write with a deadline of one second, tried twice.
@@ -43,6 +45,8 @@ pub struct Config {
     pub total_rate_per_second: u32,
     /// Requests that everybody together may send at once (`TOTAL_BURST`).
     pub total_burst: u32,
+    /// Requests under way to the api at once, at most; fewer while it is slow (`MOST_IN_FLIGHT`).
+    pub most_in_flight: u32,
     /// Largest body of a request (`MAX_BODY_BYTES`).
     pub max_body_bytes: u32,
     /// Longest time that a client waits for an answer (`REQUEST_TIMEOUT`).
@@ -61,6 +65,7 @@ impl Configured for Config {
         let newcomer_burst = env.or("NEWCOMER_BURST", NEWCOMER_BURST);
         let total_rate = env.or("TOTAL_RATE_PER_SECOND", TOTAL_RATE_PER_SECOND);
         let total_burst = env.or("TOTAL_BURST", TOTAL_BURST);
+        let in_flight = env.or("MOST_IN_FLIGHT", MOST_IN_FLIGHT);
         let body = env.or("MAX_BODY_BYTES", MAX_BODY_BYTES);
         let timeout = env.or("REQUEST_TIMEOUT", REQUEST_TIMEOUT);
         env.finish(|| {
@@ -74,6 +79,7 @@ impl Configured for Config {
                 newcomer_burst: newcomer_burst?,
                 total_rate_per_second: total_rate?,
                 total_burst: total_burst?,
+                most_in_flight: in_flight?,
                 max_body_bytes: body?,
                 request_timeout: timeout?,
             })

@@ -8,18 +8,22 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use service_kit::deadline::{self, TooLate};
+use service_kit::routes::Route;
 use tokio::time::Instant;
 
 use crate::body::Answer;
 use crate::gate::Gate;
 use crate::headers;
 use crate::pool::{Connection, Sender};
+use crate::priority::Priority;
 
 /// The api answers within 130 ms and the load balancer between repeats once after 150 ms: whoever is silent
 /// for longer than this is gone. Writes that wait for a replica take up to a second and get all the time.
 const ANSWER_WITHIN: Duration = Duration::from_millis(320);
+/// An answer after this is late: it needed the load balancer's repetition, and the slowest way of the api behind it.
+const LATE_AFTER: Duration = Duration::from_millis(250);
 
 /// Why a request has no answer from upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +40,9 @@ pub(crate) enum Failure {
     /// No answer in time.
     #[error("upstream did not answer in time")]
     Deadline,
+    /// More is under way than the api can do.
+    #[error("too busy for this")]
+    Shed,
 }
 
 /// Why one try failed.
@@ -47,8 +54,34 @@ enum Try {
 }
 
 impl Gate {
-    /// The upstream's answer to the first try that gets one.
+    /// The upstream's answer, unless there is no room for a request like this one.
     pub(crate) async fn forward(
+        &self,
+        parts: Parts,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<Response<Answer>, Failure> {
+        let priority = Priority::of(&Route::of(&parts.method, parts.uri.path()));
+        // A write may wait for a replica: only its failure says something.
+        let late_after = match parts.method {
+            Method::PUT => self.request_timeout,
+            _ => LATE_AFTER,
+        };
+        let Some(turn) = self.concurrency.enter(priority, late_after) else {
+            let shed = self.counters.shed.with_label_values(&[priority.name()]);
+            shed.inc();
+            return Err(Failure::Shed);
+        };
+        let answer = self.ask(parts, body, deadline).await;
+        turn.ended(match &answer {
+            Ok(response) => response.status() != StatusCode::GATEWAY_TIMEOUT,
+            Err(_) => false,
+        });
+        answer
+    }
+
+    /// The upstream's answer to the first try that gets one.
+    async fn ask(
         &self,
         parts: Parts,
         body: Bytes,

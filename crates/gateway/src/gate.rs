@@ -10,12 +10,13 @@ use hyper::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use service_kit::budget::RetryBudget;
-use service_kit::respond;
+use service_kit::respond::{self, Plain};
 use service_kit::routes::Route;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::body::Answer;
+use crate::concurrency::Concurrency;
 use crate::forward::Failure;
 use crate::headers::{self, CLIENT_ID, REQUEST_ID, RequestIds};
 use crate::limiter::{Client, Limiter};
@@ -24,11 +25,15 @@ use crate::pool::Pool;
 use service_kit::env::HostPort;
 use service_kit::shutdown::Shutdown;
 
+/// A limit on what is under way changes four times a second; a client's next request may come after a few.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
 /// Everything that the gateway decides with.
 pub(crate) struct Gate {
     pub(crate) api: Pool,
     pub(crate) ws: HostPort,
     pub(crate) limiter: Limiter,
+    pub(crate) concurrency: Concurrency,
     pub(crate) retries: RetryBudget,
     pub(crate) ids: RequestIds,
     pub(crate) counters: Counters,
@@ -124,14 +129,18 @@ fn own(response: Response<Full<Bytes>>) -> Response<Answer> {
     response.map(Answer::Own)
 }
 
-/// 429 with the whole seconds after which a request passes again.
+/// 429 with the time after which a request passes again.
 fn too_many(wait: Duration) -> Response<Answer> {
-    let mut response = respond::problem(StatusCode::TOO_MANY_REQUESTS, "too many requests");
-    let seconds = (wait.as_millis().div_ceil(1000)).max(1);
-    if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
-        response.headers_mut().insert(RETRY_AFTER, seconds);
-    }
-    own(response)
+    let response = respond::problem(StatusCode::TOO_MANY_REQUESTS, "too many requests");
+    own(again_after(response, wait))
+}
+
+/// Tells a wait, in whole seconds.
+fn again_after(mut response: Response<Plain>, wait: Duration) -> Response<Plain> {
+    let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+    let seconds = HeaderValue::from(seconds.max(1));
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
 }
 
 fn refuse(failure: Failure) -> Response<Answer> {
@@ -140,8 +149,13 @@ fn refuse(failure: Failure) -> Response<Answer> {
         Failure::BrokenRequest => StatusCode::BAD_REQUEST,
         Failure::Unreachable => StatusCode::BAD_GATEWAY,
         Failure::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        Failure::Shed => StatusCode::SERVICE_UNAVAILABLE,
     };
-    own(respond::problem(status, &failure.to_string()))
+    let response = respond::problem(status, &failure.to_string());
+    own(match failure {
+        Failure::Shed => again_after(response, BUSY_FOR),
+        _ => response,
+    })
 }
 
 #[cfg(test)]
@@ -158,5 +172,14 @@ mod tests {
             (told(1), told(1000), told(1001)),
             ("1".into(), "1".into(), "2".into())
         );
+    }
+
+    #[test]
+    fn only_who_is_refused_for_want_of_room_is_told_to_come_back() {
+        let shed = refuse(Failure::Shed);
+        assert_eq!(shed.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(shed.headers()[RETRY_AFTER], "1");
+        let late = refuse(Failure::Deadline);
+        assert!(!late.headers().contains_key(RETRY_AFTER));
     }
 }

@@ -1,6 +1,7 @@
 //! The rate limiter in front of the platform: bounds what a client may send, passes the rest on.
 
 mod body;
+mod concurrency;
 pub mod config;
 mod forward;
 mod gate;
@@ -9,6 +10,7 @@ mod headers;
 mod limiter;
 mod metrics;
 mod pool;
+mod priority;
 mod tunnel;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use service_kit::readiness::Readiness;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
+use concurrency::Concurrency;
 use config::Config;
 use gate::Gate;
 use gcra::Gcra;
@@ -52,13 +55,19 @@ pub async fn serve(config: Config, process: Process, listener: TcpListener) -> R
         total: Gcra::new(config.total_rate_per_second, config.total_burst),
     };
     let streams = TaskTracker::new();
+    let counters = Counters::new(&process.metrics)?;
     let gate = Arc::new(Gate {
+        concurrency: Concurrency::new(
+            config.most_in_flight,
+            counters.concurrency.clone(),
+            counters.in_flight.clone(),
+        ),
         api: Pool::new(config.api),
         ws: config.ws,
         limiter: Limiter::new(limits),
         retries: RetryBudget::new(),
         ids: RequestIds::new(),
-        counters: Counters::new(&process.metrics)?,
+        counters,
         max_body_bytes: config.max_body_bytes as usize,
         request_timeout: config.request_timeout,
         shutdown: process.shutdown.clone(),

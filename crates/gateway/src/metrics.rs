@@ -3,6 +3,8 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use service_kit::metrics::{HttpMetrics, Metrics};
 
+use crate::priority::Priority;
+
 /// All of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Counters {
@@ -14,6 +16,12 @@ pub(crate) struct Counters {
     pub(crate) upstream: IntCounterVec,
     /// `gateway_upstream_retries_total`.
     pub(crate) retries: IntCounter,
+    /// `gateway_shed_total{priority}`.
+    pub(crate) shed: IntCounterVec,
+    /// `gateway_concurrency_limit`.
+    pub(crate) concurrency: IntGauge,
+    /// `gateway_in_flight`.
+    pub(crate) in_flight: IntGauge,
     /// `gateway_open_streams`.
     pub(crate) streams: IntGauge,
 }
@@ -21,6 +29,14 @@ pub(crate) struct Counters {
 impl Counters {
     /// Registers them.
     pub(crate) fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+        let shed = metrics.counters(
+            "gateway_shed_total",
+            "Requests refused with 503 because the api is busy, by priority (vitals, dashboard, static).",
+            &["priority"],
+        )?;
+        for priority in Priority::ALL {
+            shed.with_label_values(&[priority.name()]);
+        }
         Ok(Self {
             http: HttpMetrics::new(metrics)?,
             limited: metrics.counters(
@@ -37,6 +53,12 @@ impl Counters {
                 "gateway_upstream_retries_total",
                 "Requests that were sent a second time.",
             )?,
+            shed,
+            concurrency: metrics.gauge(
+                "gateway_concurrency_limit",
+                "Requests that may be under way to the api at once.",
+            )?,
+            in_flight: metrics.gauge("gateway_in_flight", "Requests under way to the api.")?,
             streams: metrics.gauge("gateway_open_streams", "WebSocket streams passing through.")?,
         })
     }

@@ -32,7 +32,7 @@ impl Gate {
         let (mut parts, _) = request.into_parts();
         headers::strip_hop_by_hop(&mut parts.headers);
         switch(&mut parts.headers);
-        let asked = self.ask(Request::from_parts(parts, Empty::new()), deadline);
+        let asked = self.ask_live(Request::from_parts(parts, Empty::new()), deadline);
         let mut response = asked.await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             // A refusal: short, and its connection ends with it.
@@ -76,7 +76,7 @@ impl Gate {
     }
 
     /// A stream's connection is its own, never from the pool.
-    async fn ask(
+    async fn ask_live(
         &self,
         request: Request<Empty<Bytes>>,
         deadline: Instant,
