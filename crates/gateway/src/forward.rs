@@ -34,6 +34,9 @@ pub(crate) enum Failure {
     /// The client broke off.
     #[error("request broke off")]
     BrokenRequest,
+    /// The client took too long to send its body.
+    #[error("request did not arrive in time")]
+    SlowRequest,
     /// No connection, or broken off twice.
     #[error("upstream cannot be reached")]
     Unreachable,
@@ -43,6 +46,9 @@ pub(crate) enum Failure {
     /// More is under way than the api can do.
     #[error("too busy for this")]
     Shed,
+    /// More streams are open than there is memory for.
+    #[error("too many streams")]
+    TooManyStreams,
 }
 
 /// Why one try failed.

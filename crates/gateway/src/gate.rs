@@ -28,6 +28,9 @@ use service_kit::shutdown::Shutdown;
 /// A limit on what is under way changes four times a second; a client's next request may come after a few.
 const BUSY_FOR: Duration = Duration::from_secs(1);
 
+/// A body of a few hundred bytes that takes longer is given up; half of the request's own time is left then.
+const BODY_WITHIN: Duration = Duration::from_secs(1);
+
 /// Everything that the gateway decides with.
 pub(crate) struct Gate {
     pub(crate) api: Pool,
@@ -102,7 +105,8 @@ impl Gate {
         self.forward(parts, body, deadline).await
     }
 
-    /// The whole body, so that it can be sent again; the limit bounds memory.
+    /// The whole body, so that it can be sent again; the limit bounds memory. The load balancer in front passes bodies on
+    /// as they come, so a slow one is found out here, and waits for no room at the api.
     async fn read(
         &self,
         parts: &Parts,
@@ -115,11 +119,12 @@ impl Gate {
             return Err(Failure::TooLarge);
         }
         let limited = Limited::new(body, self.max_body_bytes).collect();
-        match tokio::time::timeout_at(deadline, limited).await {
+        let by = deadline.min(Instant::now() + BODY_WITHIN);
+        match tokio::time::timeout_at(by, limited).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
             Ok(Err(_)) => Err(Failure::BrokenRequest),
-            Err(_) => Err(Failure::Deadline),
+            Err(_) => Err(Failure::SlowRequest),
         }
     }
 }
@@ -147,13 +152,14 @@ fn refuse(failure: Failure) -> Response<Answer> {
     let status = match failure {
         Failure::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Failure::BrokenRequest => StatusCode::BAD_REQUEST,
+        Failure::SlowRequest => StatusCode::REQUEST_TIMEOUT,
         Failure::Unreachable => StatusCode::BAD_GATEWAY,
         Failure::Deadline => StatusCode::GATEWAY_TIMEOUT,
-        Failure::Shed => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Shed | Failure::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
     };
     let response = respond::problem(status, &failure.to_string());
     own(match failure {
-        Failure::Shed => again_after(response, BUSY_FOR),
+        Failure::Shed | Failure::TooManyStreams => again_after(response, BUSY_FOR),
         _ => response,
     })
 }

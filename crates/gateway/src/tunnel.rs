@@ -18,6 +18,8 @@ use crate::pool;
 
 /// Bytes each way and stream: frames are small and there are hundreds of streams.
 const BUFFER: usize = 4 * 1024;
+/// Everybody's streams at one gateway, with room for a surge of as many again. Each costs two descriptors of 20,000.
+const MOST_STREAMS: usize = 4096;
 /// Streams are cut over this time once the gateway closes, so that clients do not come back all together.
 const LEAVE_SPREAD: Duration = Duration::from_secs(2);
 
@@ -28,6 +30,9 @@ impl Gate {
         mut request: Request<Incoming>,
         deadline: Instant,
     ) -> Result<Response<Answer>, Failure> {
+        if self.streams.len() >= MOST_STREAMS {
+            return Err(Failure::TooManyStreams);
+        }
         let client = hyper::upgrade::on(&mut request);
         let (mut parts, _) = request.into_parts();
         headers::strip_hop_by_hop(&mut parts.headers);

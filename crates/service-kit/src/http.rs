@@ -1,4 +1,6 @@
-//! An HTTP/1 server on hyper: keep-alive, limits on slow and large heads, upgrades, and a bounded drain.
+//! An HTTP/1 server on hyper: keep-alive, limits on connections and on slow and large heads, upgrades, and a bounded drain.
+//!
+//! Bodies are left to handlers, which know how large and how slow one may be.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -14,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
+use crate::head_timer::HeadTimer;
 use crate::shutdown::Shutdown;
 
 /// How long open connections may take to finish once the server closes: longer than any request's deadline.
@@ -21,10 +24,16 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which means that file descriptors ran out: trying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a request's head may cost.
+/// What connections and the heads of requests may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// A connection that does not finish a head within this time is closed; it also bounds idle keep-alive.
+    /// Open at once. One more is closed as soon as it is accepted, so that a load balancer tries another instance. There is no
+    /// limit for each peer: behind load balancers everybody has the address of one. A connection that became a stream no
+    /// longer counts.
+    pub connections: usize,
+    /// A connection on which nothing is asked for this long is closed.
+    pub idle_within: Duration,
+    /// A head must be whole so long after its first byte, else its connection is closed.
     pub head_within: Duration,
     /// Bytes of a head; more gives 431.
     pub head_bytes: usize,
@@ -35,8 +44,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            // Five times the requests under way at the peak, each on a connection of its own, and at most 32 MiB of heads.
+            connections: 2048,
             // Longer than a load balancer keeps an idle connection, so that it is never us who closes first.
-            head_within: Duration::from_secs(75),
+            idle_within: Duration::from_secs(75),
+            // As long as a load balancer gives its own clients.
+            head_within: Duration::from_secs(5),
             head_bytes: 16 * 1024,
             headers: 64,
         }
@@ -52,6 +65,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let connections = TaskTracker::new();
+    let mut full = false;
     loop {
         let accepted = tokio::select! {
             () = shutdown.closing.cancelled() => break,
@@ -59,6 +73,13 @@ where
         };
         match accepted {
             Ok((stream, peer)) => {
+                if connections.len() >= limits.connections {
+                    if !std::mem::replace(&mut full, true) {
+                        tracing::warn!(%peer, most = limits.connections, "too many connections");
+                    }
+                    continue;
+                }
+                full = false;
                 let (handler, shutdown) = (handler.clone(), shutdown.clone());
                 connections.spawn(connection(stream, peer, handler, limits, shutdown));
             }
@@ -98,15 +119,19 @@ async fn connection<F, Fut, B>(
         tracing::debug!(%error, "peer left before its first request");
         return;
     }
+    let (stream, progress) = HeadTimer::new(stream, limits.head_within);
     let draining = shutdown.draining.clone();
     let service = service_fn(move |request| {
+        progress.answering();
         let answer = handler(request, peer);
-        let draining = draining.clone();
+        let (draining, progress) = (draining.clone(), progress.clone());
         async move {
             let mut response = answer.await;
-            if draining.is_cancelled()
-                && response.status() != hyper::StatusCode::SWITCHING_PROTOCOLS
-            {
+            if response.status() == hyper::StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(response);
+            }
+            progress.answered();
+            if draining.is_cancelled() {
                 // Moves kept-alive peers to another instance before connections are cut.
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
@@ -116,7 +141,7 @@ async fn connection<F, Fut, B>(
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_within)
+        .header_read_timeout(limits.idle_within)
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service)
@@ -188,5 +213,62 @@ mod tests {
         let many: String = (0..80).map(|n| format!("x-{n}: 1\r\n")).collect();
         let answer = ask(&mut stream, &format!("GET / HTTP/1.1\r\n{many}\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_drips_in_closes_its_connection_and_no_other() {
+        let limits = Limits {
+            head_within: Duration::from_millis(100),
+            ..Limits::default()
+        };
+        let (address, _shutdown, _task) = start(limits).await;
+        let mut good = TcpStream::connect(address).await.unwrap();
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        assert!(ask(&mut good, GET).await.ends_with("hello"));
+        assert!(ask(&mut slow, GET).await.ends_with("hello"));
+        slow.write_all(b"GET / HTTP/1.1\r\nx-slow: ").await.unwrap();
+        let mut left = Vec::new();
+        // Never whole, never silent: only the time since its first byte ends it.
+        let mut byte = tokio::time::interval(Duration::from_millis(20));
+        let ended = loop {
+            tokio::select! {
+                read = slow.read_buf(&mut left) => break read,
+                _ = byte.tick() => if let Err(error) = slow.write_all(b"x").await { break Err(error) },
+            }
+        };
+        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+        assert!(ask(&mut good, GET).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn one_connection_too_many_is_closed_and_another_fits_once_one_has_ended() {
+        let limits = Limits {
+            connections: 1,
+            ..Limits::default()
+        };
+        let (address, _shutdown, _task) = start(limits).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        assert!(ask(&mut first, GET).await.ends_with("hello"));
+        let mut second = TcpStream::connect(address).await.unwrap();
+        assert_eq!(second.read(&mut [0; 8]).await.unwrap(), 0);
+        first
+            .write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        first.read_to_end(&mut Vec::new()).await.unwrap();
+        drop(first);
+        let third = async {
+            loop {
+                let mut third = TcpStream::connect(address).await.unwrap();
+                if third.write_all(GET.as_bytes()).await.is_ok()
+                    && third.read(&mut [0; 8]).await.is_ok_and(|length| length > 0)
+                {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = Duration::from_secs(5);
+        assert!(tokio::time::timeout(patience, third).await.is_ok());
     }
 }

@@ -11,6 +11,7 @@ pub mod consumer;
 pub mod deadline;
 pub mod entropy;
 pub mod env;
+mod head_timer;
 pub mod hedge;
 pub mod http;
 pub mod metrics;
