@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use service_kit::boot::{Common, Configured};
 use service_kit::env::{Env, HostPort, Mistakes};
+use service_kit::settings::RedisSettings;
 
 /// A ward's monitor or a clinician's screen stays far below; a runaway client does not.
 const CLIENT_RATE_PER_SECOND: u32 = 10;
@@ -33,6 +34,8 @@ pub struct Config {
     pub api: HostPort,
     /// Leads to the live servers (`WS_UPSTREAM`).
     pub ws: HostPort,
+    /// Where gateways tell each other what passed.
+    pub redis: RedisSettings,
     /// Requests a second that one client may go on sending (`CLIENT_RATE_PER_SECOND`).
     pub client_rate_per_second: u32,
     /// Requests that one client may send at once (`CLIENT_BURST`).
@@ -59,6 +62,7 @@ impl Configured for Config {
         let common = Common::read(&mut env, "gateway");
         let api = env.required("API_UPSTREAM");
         let ws = env.required("WS_UPSTREAM");
+        let redis = RedisSettings::read(&mut env);
         let rate = env.or("CLIENT_RATE_PER_SECOND", CLIENT_RATE_PER_SECOND);
         let burst = env.or("CLIENT_BURST", CLIENT_BURST);
         let newcomer_rate = env.or("NEWCOMER_RATE_PER_SECOND", NEWCOMER_RATE_PER_SECOND);
@@ -73,6 +77,7 @@ impl Configured for Config {
                 common: common?,
                 api: api?,
                 ws: ws?,
+                redis: redis?,
                 client_rate_per_second: rate?,
                 client_burst: burst?,
                 newcomer_rate_per_second: newcomer_rate?,
@@ -103,6 +108,6 @@ mod tests {
             _ => None,
         };
         let mistakes = Config::read(&source).unwrap_err();
-        assert_eq!(mistakes.0.len(), 3, "{mistakes}");
+        assert_eq!(mistakes.0.len(), 4, "{mistakes}");
     }
 }

@@ -1,6 +1,7 @@
 //! From a client's request to an upstream's answer, or to our own refusal.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,10 +17,11 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::body::Answer;
+use crate::client::Client;
 use crate::concurrency::Concurrency;
 use crate::forward::Failure;
 use crate::headers::{self, CLIENT_ID, REQUEST_ID, RequestIds};
-use crate::limiter::{Client, Limiter};
+use crate::limiter::Limiter;
 use crate::metrics::Counters;
 use crate::pool::Pool;
 use service_kit::env::HostPort;
@@ -35,7 +37,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct Gate {
     pub(crate) api: Pool,
     pub(crate) ws: HostPort,
-    pub(crate) limiter: Limiter,
+    pub(crate) limiter: Arc<Limiter>,
     pub(crate) concurrency: Concurrency,
     pub(crate) retries: RetryBudget,
     pub(crate) ids: RequestIds,

@@ -36,9 +36,47 @@ impl Gcra {
     pub fn decide(&self, tat: Duration, now: Duration) -> Decision {
         let earliest = tat.saturating_sub(self.tolerance);
         match earliest <= now {
-            true => Decision::Pass(tat.max(now) + self.interval),
+            true => Decision::Pass(self.after(tat, now)),
             false => Decision::Refuse(earliest - now),
         }
+    }
+
+    /// The arrival time after a request that passes at `now`.
+    pub fn after(&self, tat: Duration, now: Duration) -> Duration {
+        tat.max(now) + self.interval
+    }
+
+    /// One of `parts` equal limits that are together as wide as this one.
+    pub fn part(&self, parts: u32) -> Self {
+        let parts = parts.max(1);
+        Self {
+            interval: self.interval * parts,
+            tolerance: self.tolerance.saturating_sub(self.interval * (parts - 1)),
+        }
+    }
+
+    /// The arrival time after `count` requests that passed elsewhere, at the earliest from `since` on. It is never further
+    /// ahead of `now` than `bursts` bursts and a second: who pays for a while pays no longer than that.
+    pub fn charge(
+        &self,
+        tat: Duration,
+        count: u64,
+        since: Duration,
+        now: Duration,
+        bursts: u32,
+    ) -> Duration {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let charged = tat
+            .max(since)
+            .saturating_add(self.interval.saturating_mul(count));
+        let furthest = now + self.tolerance * bursts + Duration::from_secs(1);
+        charged.min(furthest).max(tat)
+    }
+
+    /// Requests by which `tat` is ahead of `now`.
+    pub fn ahead(&self, tat: Duration, now: Duration) -> u64 {
+        let ahead = tat.saturating_sub(now).as_nanos();
+        u64::try_from(ahead.div_ceil(self.interval.as_nanos())).unwrap_or(u64::MAX)
     }
 }
 
@@ -64,6 +102,39 @@ mod tests {
         );
         let later = now + Duration::from_millis(100);
         assert!(matches!(gcra.decide(tat, later), Decision::Pass(_)));
+    }
+
+    #[test]
+    fn parts_are_together_as_wide_as_the_whole() {
+        let now = Duration::from_secs(5);
+        let passed = |limit: Gcra| {
+            let mut tat = Duration::ZERO;
+            let passes = (0..100).filter(|_| match limit.decide(tat, now) {
+                Decision::Pass(next) => {
+                    tat = next;
+                    true
+                }
+                Decision::Refuse(_) => false,
+            });
+            passes.count()
+        };
+        let whole = Gcra::new(10, 20);
+        assert_eq!(passed(whole), 20);
+        assert_eq!(passed(whole.part(2)), 10);
+        // A burst that can't be divided is one for each.
+        assert_eq!(passed(Gcra::new(10, 1).part(3)), 1);
+    }
+
+    #[test]
+    fn what_passed_elsewhere_is_charged_and_bounded() {
+        let gcra = Gcra::new(10, 20);
+        let (since, now) = (Duration::from_millis(4750), Duration::from_secs(5));
+        let charged = gcra.charge(Duration::ZERO, 5, since, now, 2);
+        assert_eq!(charged, Duration::from_millis(5250));
+        assert_eq!(gcra.ahead(charged, now), 3);
+        assert_eq!(gcra.ahead(now, now), 0);
+        let furthest = now + Duration::from_millis(2 * 1900 + 1000);
+        assert_eq!(gcra.charge(now, u64::MAX, since, now, 2), furthest);
     }
 
     proptest! {

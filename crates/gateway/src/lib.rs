@@ -1,16 +1,21 @@
 //! The rate limiter in front of the platform: bounds what a client may send, passes the rest on.
 
+mod account;
 mod body;
+mod client;
 mod concurrency;
 pub mod config;
+mod exchange;
 mod forward;
 mod gate;
 pub mod gcra;
 mod headers;
 mod limiter;
 mod metrics;
+mod peers;
 mod pool;
 mod priority;
+mod shared;
 mod tunnel;
 
 use std::sync::Arc;
@@ -21,11 +26,14 @@ use service_kit::boot::{Failure, Process};
 use service_kit::budget::RetryBudget;
 use service_kit::http::{self, Limits};
 use service_kit::readiness::Readiness;
+use service_kit::redis_link::RedisLink;
+use service_kit::shutdown::Shutdown;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use concurrency::Concurrency;
 use config::Config;
+use exchange::{RedisBoard, keep_exchanging};
 use gate::Gate;
 use gcra::Gcra;
 use headers::RequestIds;
@@ -41,21 +49,35 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let listener = TcpListener::bind(config.common.listen).await?;
     let admin = TcpListener::bind(config.common.admin_listen).await?;
     // Its upstreams lie behind the same address for all gateways: none of them is better off than another,
-    // so it is ready as soon as it listens.
-    let readiness = Readiness::default();
+    // so it is ready as soon as it listens. Redis is no need: without it the gateway decides alone.
+    let mut readiness = Readiness::default();
+    let redis_up = readiness.dependency(&process.metrics, "redis")?;
     tokio::spawn(process.admin(readiness).serve(admin, nothing_more));
-    serve(config, process, listener).await
-}
-
-/// Serves on a given listener until shut down.
-pub async fn serve(config: Config, process: Process, listener: TcpListener) -> Result<(), Failure> {
-    let limits = Allowed {
+    let counters = Counters::new(&process.metrics)?;
+    let limiter = Arc::new(Limiter::new(Allowed {
         client: Gcra::new(config.client_rate_per_second, config.client_burst),
         newcomers: Gcra::new(config.newcomer_rate_per_second, config.newcomer_burst),
         total: Gcra::new(config.total_rate_per_second, config.total_burst),
+    }));
+    let board = RedisBoard {
+        redis: RedisLink::start(&config.redis, redis_up),
+        name: config.common.instance.clone(),
     };
+    let shown = counters.exchange.clone();
+    tokio::spawn(keep_exchanging(limiter.clone(), board, shown));
+    serve(config, process.shutdown, limiter, counters, listener).await;
+    Ok(())
+}
+
+/// Serves on a given listener until shut down.
+async fn serve(
+    config: Config,
+    shutdown: Shutdown,
+    limiter: Arc<Limiter>,
+    counters: Counters,
+    listener: TcpListener,
+) {
     let streams = TaskTracker::new();
-    let counters = Counters::new(&process.metrics)?;
     let gate = Arc::new(Gate {
         concurrency: Concurrency::new(
             config.most_in_flight,
@@ -64,20 +86,20 @@ pub async fn serve(config: Config, process: Process, listener: TcpListener) -> R
         ),
         api: Pool::new(config.api),
         ws: config.ws,
-        limiter: Limiter::new(limits),
+        limiter,
         retries: RetryBudget::new(),
         ids: RequestIds::new(),
         counters,
         max_body_bytes: config.max_body_bytes as usize,
         request_timeout: config.request_timeout,
-        shutdown: process.shutdown.clone(),
+        shutdown: shutdown.clone(),
         streams: streams.clone(),
     });
     let handler = move |request, peer| {
         let gate = gate.clone();
         async move { gate.handle(request, peer).await }
     };
-    http::serve(listener, handler, Limits::default(), process.shutdown).await;
+    http::serve(listener, handler, Limits::default(), shutdown).await;
     streams.close();
     if tokio::time::timeout(STREAMS_WITHIN, streams.wait())
         .await
@@ -85,5 +107,4 @@ pub async fn serve(config: Config, process: Process, listener: TcpListener) -> R
     {
         tracing::warn!(left = streams.len(), "streams did not end in time");
     }
-    Ok(())
 }

@@ -5,17 +5,22 @@
 //! population that comes back to a gateway that has forgotten everybody, and then as narrow as users come. Flooded under
 //! new names, the platform is closed to real newcomers, and open to everybody it knows.
 //!
-//! Each gateway decides by itself, from its own memory: with `n` gateways a client gets up to `n` times its limit, and no
-//! store has to be asked that could be slow, or gone.
+//! Each gateway decides from its own memory, so that no request waits for a store that could be slow, or gone. What passes
+//! at the others is heard of a little later ([`crate::exchange`]), and together they keep about one limit for each client
+//! and one for everybody; whoever hears nothing keeps the limits by itself. The limit on newcomers stays each gateway's own:
+//! it is about what that gateway has forgotten.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::account::Account;
+use crate::client::Client;
 use crate::gcra::{Decision, Gcra};
+use crate::peers::Standing;
+use crate::shared::Shared;
 
 /// A client is known for so long after its last request. A clinician's reach one of two gateways every minute or so.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
@@ -24,15 +29,6 @@ const KNOWN_FOR: Duration = Duration::from_secs(600);
 const TIDY_ABOVE: usize = 20_000;
 /// Looking through all of them takes a while.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
-
-/// Who sends.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
-    /// By the id it gave.
-    Named(Box<str>),
-    /// By where it is, when it gave none.
-    At(IpAddr),
-}
 
 /// Who may send how much.
 #[derive(Debug, Clone, Copy)]
@@ -79,12 +75,13 @@ pub(crate) struct Limiter {
     book: Mutex<Book>,
 }
 
-/// A time stamp for each limit.
-#[derive(Debug, Default)]
+/// How everybody stands with each limit.
+#[derive(Debug)]
 struct Book {
-    clients: HashMap<Client, Duration>,
+    clients: HashMap<Client, Account>,
     newcomers: Duration,
-    total: Duration,
+    total: Account,
+    shared: Shared,
     tidied: Duration,
 }
 
@@ -94,47 +91,83 @@ impl Limiter {
         Self {
             limits,
             began: Instant::now(),
-            book: Mutex::default(),
+            book: Mutex::new(Book {
+                clients: HashMap::new(),
+                newcomers: Duration::ZERO,
+                total: Account::default(),
+                shared: Shared::new(),
+                tidied: Duration::ZERO,
+            }),
         }
     }
 
     /// Counts a request that passes; one that is refused costs nobody anything.
     pub(crate) fn admit(&self, client: Client) -> Result<(), Refused> {
-        let now = self.began.elapsed();
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, limits) = (self.began.elapsed(), self.limits);
+        let mut book = self.book();
         book.tidy(now);
+        let gateways = book.shared.gateways(now);
         let known = book.clients.get(&client).copied();
-        let known = known.filter(|tat| *tat + KNOWN_FOR > now);
+        let known = known.filter(|account| account.own + KNOWN_FOR > now);
         // Where somebody is can't be made up, so nobody is new there.
         let new = known.is_none() && matches!(client, Client::Named(_));
-        let of_client = decide(
-            self.limits.client,
-            known.unwrap_or_default(),
-            now,
-            By::Client,
-        )?;
-        let newcomers = match new {
-            true => decide(self.limits.newcomers, book.newcomers, now, By::Newcomer)?,
-            false => book.newcomers,
+        let (account, all) = (known.unwrap_or_default(), book.shared.client(&client));
+        let of_client = account
+            .pass(limits.client, gateways, all, now)
+            .map_err(|wait| Refused::new(By::Client, wait))?;
+        let newcomers = match (new, limits.newcomers.decide(book.newcomers, now)) {
+            (true, Decision::Refuse(wait)) => return Err(Refused::new(By::Newcomer, wait)),
+            (true, Decision::Pass(newcomers)) => newcomers,
+            (false, _) => book.newcomers,
         };
-        book.total = decide(self.limits.total, book.total, now, By::Total)?;
+        let of_total = book
+            .total
+            .pass(limits.total, gateways, Some(book.shared.total()), now)
+            .map_err(|wait| Refused::new(By::Total, wait))?;
         book.newcomers = newcomers;
-        book.clients.insert(client, of_client);
+        book.total = of_total.account;
+        book.shared.passed_total(limits.total, now);
+        book.shared.passed(&client, of_client, limits.client, now);
+        book.clients.insert(client, of_client.account);
         Ok(())
+    }
+
+    /// What other gateways should know.
+    pub(crate) fn tell(&self) -> Standing {
+        self.book().shared.tell(self.began.elapsed())
+    }
+
+    /// Takes what other gateways told into account.
+    pub(crate) fn hear(&self, others: Vec<(String, Standing)>) {
+        let (now, limits) = (self.began.elapsed(), self.limits);
+        let Book {
+            clients, shared, ..
+        } = &mut *self.book();
+        let own = |client: &Client| clients.get(client).map_or(Duration::ZERO, |one| one.own);
+        shared.hear(others, (limits.client, limits.total), own, now);
+    }
+
+    /// How many other gateways are heard.
+    pub(crate) fn peers(&self) -> u32 {
+        self.book().shared.gateways(self.began.elapsed()) - 1
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn decide(limit: Gcra, tat: Duration, now: Duration, by: By) -> Result<Duration, Refused> {
-    match limit.decide(tat, now) {
-        Decision::Pass(next) => Ok(next),
-        Decision::Refuse(wait) => Err(Refused { by, wait }),
+impl Refused {
+    fn new(by: By, wait: Duration) -> Self {
+        Self { by, wait }
     }
 }
 
 impl Book {
     fn tidy(&mut self, now: Duration) {
         if self.clients.len() > TIDY_ABOVE && now >= self.tidied + TIDY_EVERY {
-            self.clients.retain(|_, tat| *tat + KNOWN_FOR > now);
+            self.clients
+                .retain(|_, account| account.own + KNOWN_FOR > now);
             self.tidied = now;
         }
     }
@@ -227,6 +260,6 @@ mod tests {
         }
         tokio::time::advance(KNOWN_FOR + Duration::from_secs(2)).await;
         assert!(limiter.admit(named("last")).is_ok());
-        assert_eq!(limiter.book.lock().unwrap().clients.len(), 1);
+        assert_eq!(limiter.book().clients.len(), 1);
     }
 }

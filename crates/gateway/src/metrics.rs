@@ -3,6 +3,7 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use service_kit::metrics::{HttpMetrics, Metrics};
 
+use crate::exchange::Shown;
 use crate::priority::Priority;
 
 /// All of it.
@@ -22,6 +23,8 @@ pub(crate) struct Counters {
     pub(crate) concurrency: IntGauge,
     /// `gateway_in_flight`.
     pub(crate) in_flight: IntGauge,
+    /// `gateway_peers` and `gateway_exchanges_total{result}`.
+    pub(crate) exchange: Shown,
     /// `gateway_open_streams`.
     pub(crate) streams: IntGauge,
 }
@@ -58,7 +61,21 @@ impl Counters {
                 "gateway_concurrency_limit",
                 "Requests that may be under way to the api at once.",
             )?,
-            in_flight: metrics.gauge("gateway_in_flight", "Requests under way to the api.")?,
+            in_flight: metrics.gauge(
+                "gateway_in_flight",
+                "Requests under way to the api.",
+            )?,
+            exchange: Shown {
+                peers: metrics.gauge(
+                    "gateway_peers",
+                    "Other gateways whose requests count here, too; with none this one keeps the limits by itself.",
+                )?,
+                exchanges: metrics.counters(
+                    "gateway_exchanges_total",
+                    "Exchanges with other gateways through Redis, by result: ok, failed.",
+                    &["result"],
+                )?,
+            },
             streams: metrics.gauge("gateway_open_streams", "WebSocket streams passing through.")?,
         })
     }
