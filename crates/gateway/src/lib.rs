@@ -108,3 +108,142 @@ async fn serve(
         tracing::warn!(left = streams.len(), "streams did not end in time");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Mutex;
+
+    use super::*;
+    use hyper::StatusCode;
+    use hyper::body::Incoming;
+    use service_kit::boot::Configured;
+    use service_kit::{deadline, respond};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::Semaphore;
+
+    /// A gateway before an api that answers when it is let, and what the api was told about the time left.
+    struct Site {
+        gateway: SocketAddr,
+        let_answer: Arc<Semaphore>,
+        left_ms: Arc<Mutex<Vec<u64>>>,
+        metrics: service_kit::metrics::Metrics,
+    }
+
+    async fn site(settings: &'static [(&'static str, &'static str)]) -> Site {
+        let let_answer = Arc::new(Semaphore::new(0));
+        let left_ms = Arc::new(Mutex::new(Vec::new()));
+        let (permits, told) = (let_answer.clone(), left_ms.clone());
+        let api = move |request: hyper::Request<Incoming>, _| {
+            let left = request.headers()[deadline::HEADER].to_str().unwrap();
+            told.lock().unwrap().push(left.parse().unwrap());
+            let permits = permits.clone();
+            async move {
+                permits.acquire().await.unwrap().forget();
+                respond::text(StatusCode::OK, "from the api")
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = listener.local_addr().unwrap().to_string();
+        tokio::spawn(http::serve(
+            listener,
+            api,
+            Limits::default(),
+            Shutdown::default(),
+        ));
+        let config = Config::read(&|name| match name {
+            "API_UPSTREAM" | "WS_UPSTREAM" | "REDIS_SENTINELS" => Some(upstream.clone()),
+            name => settings
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).into()),
+        })
+        .unwrap();
+        let process = Process::new().unwrap();
+        let counters = Counters::new(&process.metrics).unwrap();
+        let wide = Gcra::new(1000, 1000);
+        let limiter = Arc::new(Limiter::new(Allowed {
+            client: wide,
+            newcomers: wide,
+            total: wide,
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = listener.local_addr().unwrap();
+        tokio::spawn(serve(config, process.shutdown, limiter, counters, listener));
+        Site {
+            gateway,
+            let_answer,
+            left_ms,
+            metrics: process.metrics,
+        }
+    }
+
+    impl Site {
+        async fn send(&self, request: &str) -> TcpStream {
+            let mut stream = TcpStream::connect(self.gateway).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream
+        }
+
+        fn shows(&self, line: &str) -> bool {
+            let text = self.metrics.text().unwrap();
+            String::from_utf8(text)
+                .unwrap()
+                .lines()
+                .any(|one| one == line)
+        }
+    }
+
+    async fn answer(mut stream: TcpStream) -> String {
+        let mut buffer = vec![0; 4096];
+        let length = stream.read(&mut buffer).await.unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    fn get(path: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")
+    }
+
+    #[tokio::test]
+    async fn each_try_tells_how_long_it_waits() {
+        let site = site(&[("REQUEST_TIMEOUT", "800ms")]).await;
+        let silent = site.send(&get("/v1/wards/3")).await;
+        assert!(answer(silent).await.starts_with("HTTP/1.1 504"));
+        let left_ms = site.left_ms.lock().unwrap().clone();
+        let [first, second] = left_ms[..] else {
+            panic!("{left_ms:?}")
+        };
+        assert!((250..=320).contains(&first), "{left_ms:?}");
+        assert!((200..=480).contains(&second), "{left_ms:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_less_needed_is_refused_first_while_all_rooms_are_taken() {
+        let site = site(&[("MOST_IN_FLIGHT", "1")]).await;
+        let put = "PUT /v1/patients/7/thresholds HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
+        let first = site.send(put).await;
+        while !site.shows("gateway_in_flight 1") {
+            tokio::task::yield_now().await;
+        }
+        let shed = answer(site.send(&get("/static/app.js")).await).await;
+        assert!(shed.starts_with("HTTP/1.1 503"), "{shed}");
+        assert!(shed.contains("retry-after: 1"), "{shed}");
+        assert!(site.shows("gateway_shed_total{priority=\"static\"} 1"));
+        site.let_answer.add_permits(1);
+        assert!(answer(first).await.ends_with("from the api"));
+        site.let_answer.add_permits(1);
+        let again = answer(site.send(&get("/static/app.js")).await).await;
+        assert!(again.ends_with("from the api"), "{again}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up_without_asking_the_api() {
+        let site = site(&[("REQUEST_TIMEOUT", "100ms")]).await;
+        let head = "POST /v1/vitals HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
+        let slow = site.send(head).await;
+        assert!(answer(slow).await.starts_with("HTTP/1.1 408"));
+        assert!(site.left_ms.lock().unwrap().is_empty());
+        assert!(site.shows("gateway_in_flight 0"));
+    }
+}
