@@ -1,18 +1,24 @@
 //! Consuming queues through every broker at once, so that losing one broker leaves the others delivering.
 
+use std::fmt;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::SelectAll;
 use lapin::message::Delivery;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
+use prometheus::IntCounterVec;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::broker::{Brokers, Live};
+use crate::metrics::Metrics;
+use crate::queues;
 
 /// How long a stopped consumer's channel stays open for acknowledgements.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
@@ -150,16 +156,89 @@ async fn cancel(channel: &Channel, tags: &[lapin::types::ShortString]) {
 
 /// Confirms to the broker that a message is done with; a lost connection means that it comes again.
 pub async fn acknowledge(delivery: &Delivery) {
-    let acknowledged = delivery.ack(lapin::options::BasicAckOptions::default());
+    let acknowledged = delivery.ack(BasicAckOptions::default());
     if let Err(error) = acknowledged.await {
         tracing::debug!(%error, "not acknowledged");
     }
 }
 
-/// Gives a message up: it goes to the dead letters of its queue, if that has any.
-pub async fn reject(delivery: &Delivery) {
-    let rejected = delivery.reject(lapin::options::BasicRejectOptions { requeue: false });
-    if let Err(error) = rejected.await {
-        tracing::debug!(%error, "not rejected");
+/// Why a message is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not what its queue is for.
+    Unreadable,
+    /// Whom it is for does not want it.
+    Refused,
+}
+
+impl Reason {
+    const ALL: [Self; 2] = [Self::Unreadable, Self::Refused];
+
+    /// As metrics and logs name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The only way to give a message up: it goes to the dead letters, is counted and logged. Copies share the counters.
+#[derive(Debug, Clone)]
+pub struct Rejects(IntCounterVec);
+
+impl Rejects {
+    /// Counts in `messages_rejected_total{queue,reason}`.
+    pub fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+        let help = "Messages given up, by queue and reason: unreadable, refused.";
+        let rejects = metrics.counters("messages_rejected_total", help, &["queue", "reason"])?;
+        for queue in queues::LIVING {
+            for reason in Reason::ALL {
+                rejects.with_label_values(&[queue, reason.as_str()]);
+            }
+        }
+        Ok(Self(rejects))
+    }
+
+    /// Gives a message up; `why` is for the log. Where the broker does not hear of it, the message comes again.
+    pub async fn reject(&self, delivery: &Delivery, reason: Reason, why: impl fmt::Display) {
+        let reason = reason.as_str();
+        let queue = queues::living(delivery.routing_key.as_str()).unwrap_or("other");
+        let id = delivery.properties.message_id().as_ref();
+        let id = id.map_or("", |id| id.as_str());
+        self.0.with_label_values(&[queue, reason]).inc();
+        tracing::warn!(queue, id, reason, %why, "message given up");
+        let rejected = delivery.reject(BasicRejectOptions { requeue: false });
+        if let Err(error) = rejected.await {
+            tracing::debug!(%error, "not rejected");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(queue: &str) -> Delivery {
+        Delivery::mock(1, "".into(), queue.into(), false, b"{}".to_vec())
+    }
+
+    #[tokio::test]
+    async fn whatever_is_given_up_is_counted_by_queue_and_reason() {
+        let metrics = Metrics::new().unwrap();
+        let rejects = Rejects::new(&metrics).unwrap();
+        let counted = |queue, reason| rejects.0.with_label_values(&[queue, reason]).get();
+        let page = message(queues::PAGES);
+        rejects.reject(&page, Reason::Refused, "422").await;
+        for queue in ["amq.gen-1", "amq.gen-2"] {
+            let stray = message(queue);
+            rejects.reject(&stray, Reason::Unreadable, "no page").await;
+        }
+        assert_eq!(counted("pages", "refused"), 1);
+        assert_eq!(counted("pages", "unreadable"), 0);
+        // A queue's name may be anything, and a metric must not grow with what strangers send.
+        assert_eq!(counted("other", "unreadable"), 2);
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
+        assert!(text.contains("queue=\"thresholds\",reason=\"refused\"} 0"));
     }
 }

@@ -13,8 +13,15 @@ pub const INGEST: [&str; 3] = ["vitals-0", "vitals-1", "vitals-2"];
 pub const PAGES: &str = "pages";
 /// Changes of thresholds on their way to the database.
 pub const THRESHOLDS: &str = "thresholds";
-/// Messages that nobody could read.
-pub const DEAD: &str = "vitals-dead";
+/// Every queue that services publish to.
+pub const LIVING: [&str; 5] = [INGEST[0], INGEST[1], INGEST[2], PAGES, THRESHOLDS];
+/// What was given up, of any of them, until somebody looks.
+pub const DEAD: &str = "dead-letters";
+
+/// The queue of this name, if services publish to one.
+pub fn living(name: &str) -> Option<&'static str> {
+    LIVING.into_iter().find(|living| *living == name)
+}
 
 /// Redeliveries before a message counts as poison. The broker's default of 20 is reached by a few crashes of
 /// a worker, and would discard readings that were acknowledged.
@@ -75,7 +82,7 @@ impl Topology {
             durable: true,
             ..QueueDeclareOptions::default()
         };
-        for name in INGEST.into_iter().chain([PAGES, THRESHOLDS, DEAD]) {
+        for name in LIVING.into_iter().chain([DEAD]) {
             let asked = channel.queue_declare(name.into(), options, FieldTable::default());
             match asked.await {
                 Ok(_) => {}
@@ -87,42 +94,64 @@ impl Topology {
         Ok(true)
     }
 
+    /// Dead letters come first: they must have a place before there can be any.
     async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
         let options = QueueDeclareOptions::durable();
-        for name in INGEST {
-            let mut arguments = self.arguments();
-            arguments.insert("x-dead-letter-exchange".into(), text(""));
-            arguments.insert("x-dead-letter-routing-key".into(), text(DEAD));
+        let mut arguments = replicated(self.group_size);
+        channel
+            .queue_declare(DEAD.into(), options, arguments.clone())
+            .await?;
+        bury_in(DEAD, &mut arguments);
+        for name in LIVING {
             channel
-                .queue_declare(name.into(), options, arguments)
-                .await?;
-        }
-        for name in [PAGES, THRESHOLDS, DEAD] {
-            channel
-                .queue_declare(name.into(), options, self.arguments())
+                .queue_declare(name.into(), options, arguments.clone())
                 .await?;
         }
         tracing::info!("queues declared");
         channel.close(200, "declared".into()).await
     }
+}
 
-    fn arguments(&self) -> FieldTable {
-        let size = i32::try_from(self.group_size).unwrap_or(i32::MAX);
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), text("quorum"));
-        arguments.insert(
-            "x-quorum-initial-group-size".into(),
-            AMQPValue::LongInt(size),
-        );
-        arguments.insert("x-queue-leader-locator".into(), text("balanced"));
-        arguments.insert(
-            "x-delivery-limit".into(),
-            AMQPValue::LongInt(DELIVERY_LIMIT),
-        );
-        arguments
-    }
+/// A queue with `group_size` members, whose leader is where the fewest are.
+fn replicated(group_size: usize) -> FieldTable {
+    let size = i32::try_from(group_size).unwrap_or(i32::MAX);
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text("quorum"));
+    arguments.insert(
+        "x-quorum-initial-group-size".into(),
+        AMQPValue::LongInt(size),
+    );
+    arguments.insert("x-queue-leader-locator".into(), text("balanced"));
+    arguments.insert(
+        "x-delivery-limit".into(),
+        AMQPValue::LongInt(DELIVERY_LIMIT),
+    );
+    arguments
+}
+
+/// What is given up goes to the queue `dead`, and leaves its own only once `dead` has confirmed it: the default
+/// publishes once and forgets. The broker does that only for a queue that would refuse a message rather than drop one.
+fn bury_in(dead: &str, arguments: &mut FieldTable) {
+    arguments.insert("x-dead-letter-exchange".into(), text(""));
+    arguments.insert("x-dead-letter-routing-key".into(), text(dead));
+    arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+    arguments.insert("x-overflow".into(), text("reject-publish"));
 }
 
 fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_queue_is_known_by_name_but_that_of_the_dead() {
+        for name in INGEST.into_iter().chain([PAGES, THRESHOLDS]) {
+            assert_eq!(living(name), Some(name));
+        }
+        assert_eq!(living(DEAD), None);
+        assert_eq!(living("vitals-3"), None);
+    }
 }

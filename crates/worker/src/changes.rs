@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::message::Delivery;
 use service_kit::backoff::Backoff;
-use service_kit::consumer::{acknowledge, reject};
+use service_kit::consumer::{Reason, Rejects, acknowledge};
 use service_kit::postgres::{Database, within};
 use service_kit::record;
 use service_kit::redis_link::RedisLink;
@@ -27,6 +27,7 @@ pub(crate) struct Changes {
     pub(crate) redis: RedisLink,
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
+    pub(crate) rejects: Rejects,
 }
 
 impl Changes {
@@ -39,9 +40,8 @@ impl Changes {
                     acknowledge(&delivery).await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "message is no patient's record");
-                    self.counters.poison.inc();
-                    reject(&delivery).await;
+                    let unreadable = Reason::Unreadable;
+                    self.rejects.reject(&delivery, unreadable, error).await;
                 }
             }
         }

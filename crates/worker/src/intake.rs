@@ -2,7 +2,7 @@
 //! and the live servers get it. It is durable already, in its queue, so none of that waits for the database.
 
 use lapin::message::Delivery;
-use service_kit::consumer::reject;
+use service_kit::consumer::{Reason, Rejects};
 use service_kit::wall;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -30,6 +30,7 @@ pub(crate) struct Announcing {
 pub(crate) struct Intake {
     pub(crate) limits: Limits,
     pub(crate) announcer: Announcer,
+    pub(crate) rejects: Rejects,
     /// Has room for everything that may be delivered: announcing never waits for storing.
     pub(crate) storing: mpsc::Sender<Taken>,
 }
@@ -59,9 +60,8 @@ impl Intake {
         let reading = match batch::parse(&delivery.data) {
             Ok(reading) => reading,
             Err(why) => {
-                tracing::warn!(why, "message is no reading");
-                self.announcer.counters.poison.inc();
-                reject(&delivery).await;
+                let unreadable = Reason::Unreadable;
+                self.rejects.reject(&delivery, unreadable, why).await;
                 return None;
             }
         };

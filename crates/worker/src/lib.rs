@@ -21,7 +21,7 @@ use std::time::Duration;
 use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
 use service_kit::broker::Brokers;
-use service_kit::consumer::Subscription;
+use service_kit::consumer::{Rejects, Subscription};
 use service_kit::postgres::{Database, PoolGauges};
 use service_kit::publisher::Publisher;
 use service_kit::queues;
@@ -92,6 +92,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let brokers = Brokers::start(&config.amqp, name, &brokers_up);
     let redis = RedisLink::start(&config.redis, redis_up);
     let counters = Counters::new(metrics)?;
+    let rejects = Rejects::new(metrics)?;
 
     let announcer = Announcer {
         live: Arc::new(Live::new(redis.clone())),
@@ -109,13 +110,14 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
 
     // Nobody routes to a worker, so it stops taking messages as soon as it is told to leave.
     let stop = &process.shutdown.draining;
-    let pager = Pager::new(config.pager, counters.clone());
+    let pager = Pager::new(config.pager, counters.clone(), rejects.clone());
     tokio::spawn(pager.run(brokers.consume(PAGES, stop)));
     let changes = Changes {
         primary: primary.clone(),
         redis,
         limits: limits.clone(),
         counters: counters.clone(),
+        rejects: rejects.clone(),
     };
     tokio::spawn(changes.run(brokers.consume(CHANGES, stop)));
     let consumers = queues::INGEST.len() * config.amqp.hosts.len();
@@ -123,6 +125,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let intake = Intake {
         limits,
         announcer,
+        rejects,
         storing,
     };
     tokio::spawn(intake.run(brokers.consume(READINGS, stop)));

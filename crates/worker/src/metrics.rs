@@ -16,8 +16,6 @@ pub(crate) struct Counters {
     pub(crate) batches: IntCounterVec,
     /// `worker_batch_seconds`.
     seconds: HistogramVec,
-    /// `worker_poison_total`.
-    pub(crate) poison: IntCounter,
     /// `worker_readings_evaluated_late_total`.
     pub(crate) late: IntCounter,
     /// `worker_thresholds_stored_total`.
@@ -53,7 +51,6 @@ impl Counters {
                 "From a full batch to its acknowledgement.",
                 &[],
             )?,
-            poison: metrics.counter("worker_poison_total", "Messages that nobody can read.")?,
             late: metrics.counter(
                 "worker_readings_evaluated_late_total",
                 "Readings that came past the queue.",
@@ -75,7 +72,7 @@ impl Counters {
             )?,
             pages: metrics.counters(
                 "worker_pages_total",
-                "Attempts to page: delivered, failed, timeout, refused, poison.",
+                "Attempts to page: delivered, failed, timeout, refused.",
                 &["outcome"],
             )?,
             breaker_open: metrics.gauge(

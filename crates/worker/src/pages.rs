@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use lapin::message::Delivery;
 use service_kit::backoff::Backoff;
 use service_kit::breaker::Breaker;
-use service_kit::consumer::{acknowledge, reject};
+use service_kit::consumer::{Reason, Rejects, acknowledge};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -36,6 +36,7 @@ pub(crate) struct Pager {
     url: PagerUrl,
     breaker: Mutex<Breaker>,
     counters: Counters,
+    rejects: Rejects,
 }
 
 /// What became of one attempt.
@@ -43,17 +44,18 @@ pub(crate) struct Pager {
 enum Outcome {
     Delivered,
     /// Trying again is pointless.
-    Refused,
+    Refused(StatusCode),
     Failed,
 }
 
 impl Pager {
     /// A pager behind `url`.
-    pub(crate) fn new(url: PagerUrl, counters: Counters) -> Self {
+    pub(crate) fn new(url: PagerUrl, counters: Counters, rejects: Rejects) -> Self {
         Self {
             url,
             breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
             counters,
+            rejects,
         }
     }
 
@@ -72,9 +74,8 @@ impl Pager {
         let alert = match readable {
             Ok(page) => page.alert.id,
             Err(error) => {
-                tracing::warn!(%error, "message is no page");
-                self.counters.pages.with_label_values(&["poison"]).inc();
-                reject(&delivery).await;
+                let unreadable = Reason::Unreadable;
+                self.rejects.reject(&delivery, unreadable, error).await;
                 return;
             }
         };
@@ -84,7 +85,10 @@ impl Pager {
             if self.breaker().allows(Instant::now()) {
                 match self.attempt(alert, payload.clone()).await {
                     Outcome::Delivered => return acknowledge(&delivery).await,
-                    Outcome::Refused => return reject(&delivery).await,
+                    Outcome::Refused(status) => {
+                        let refused = Reason::Refused;
+                        return self.rejects.reject(&delivery, refused, status).await;
+                    }
                     Outcome::Failed => {}
                 }
             }
@@ -96,7 +100,7 @@ impl Pager {
         let answered = tokio::time::timeout(ANSWER_WITHIN, self.post(alert, payload)).await;
         let (outcome, label) = match answered {
             Ok(Ok(status)) if status.is_success() => (Outcome::Delivered, "delivered"),
-            Ok(Ok(status)) if status.is_client_error() => (Outcome::Refused, "refused"),
+            Ok(Ok(status)) if status.is_client_error() => (Outcome::Refused(status), "refused"),
             Ok(Ok(_)) => (Outcome::Failed, "failed"),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "pager");
@@ -110,7 +114,7 @@ impl Pager {
             Outcome::Failed => {
                 breaker.failed(Instant::now());
             }
-            Outcome::Delivered | Outcome::Refused => breaker.succeeded(),
+            Outcome::Delivered | Outcome::Refused(_) => breaker.succeeded(),
         }
         self.counters.breaker_open.set(i64::from(breaker.is_open()));
         outcome
@@ -159,15 +163,17 @@ mod tests {
             Limits::default(),
             Shutdown::default(),
         ));
-        let counters = Counters::new(&Metrics::new().unwrap()).unwrap();
-        Pager::new(PagerUrl::read(&url).unwrap(), counters)
+        let metrics = Metrics::new().unwrap();
+        let counters = Counters::new(&metrics).unwrap();
+        let rejects = Rejects::new(&metrics).unwrap();
+        Pager::new(PagerUrl::read(&url).unwrap(), counters, rejects)
     }
 
     #[tokio::test]
     async fn answers_are_told_apart() {
         for (status, outcome) in [
             (200, Outcome::Delivered),
-            (422, Outcome::Refused),
+            (422, Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY)),
             (503, Outcome::Failed),
         ] {
             let pager = pager_that_answers(StatusCode::from_u16(status).unwrap()).await;

@@ -26,6 +26,9 @@ const LED: &str = "/metrics/detailed?family=queue_coarse_metrics";
 /// The ingest queue that the role is about.
 const INGEST: &str = "vitals-0";
 
+/// What services gave up waits here for a person: no backlog, however much it is.
+const DEAD: &str = "dead-letters";
+
 /// A queue with more messages that wait for a consumer is not drained. It is above what arrives between two
 /// reports of a queue under full load.
 const BACKLOG: u64 = 500;
@@ -36,6 +39,11 @@ const COUNTERS: &[Wanted] = &[
     all("confirmed", "rabbitmq_global_messages_confirmed_total"),
     all("delivered", "rabbitmq_global_messages_delivered_total"),
     all("acked", "rabbitmq_global_messages_acknowledged_total"),
+    // Whether rejected or delivered too often; counted where the queue's leader is, once the letter is safe.
+    all(
+        "dead_lettered",
+        "rabbitmq_global_messages_dead_lettered_confirmed_total",
+    ),
 ];
 
 /// Looks at one broker.
@@ -159,7 +167,10 @@ fn read_queue(own: &str, queue: &Queue, look: &mut Look) {
     let Queue { name, leader, .. } = queue;
     if leader == own && name == INGEST {
         look.roles.push(Role::QueueLeader);
-        look.state = format!("running, leads {name}");
+        look.state += &format!(", leads {name}");
+    }
+    if leader == own && name == DEAD && queue.messages_ready > 0 {
+        look.state += ", holds dead letters";
     }
     if leader != own && !leader.is_empty() {
         return;
@@ -168,7 +179,7 @@ fn read_queue(own: &str, queue: &Queue, look: &mut Look) {
         let (online, members) = (queue.online.len(), queue.members.len());
         format!("queue {name} has {online} of {members} members online")
     });
-    look.require(queue.messages_ready <= BACKLOG, || {
+    look.require(name == DEAD || queue.messages_ready <= BACKLOG, || {
         format!("queue {name} is not drained")
     });
 }
@@ -249,6 +260,17 @@ mod tests {
         let queue: Value = serde_json::from_str(queue).unwrap();
         let queue: Queue = serde_json::from_value(queue).unwrap();
         assert_eq!(queue.online, ["a", "b"]);
+    }
+
+    #[test]
+    fn dead_letters_are_told_of_and_are_no_backlog() {
+        let queues = r#"[{"name":"dead-letters","leader":"rabbit@rabbitmq-1","messages_ready":501},
+            {"name":"vitals-0","leader":"rabbit@rabbitmq-1"}]"#;
+        let leader = look("rabbit@rabbitmq-1", SAMPLE_NODES, queues);
+        assert_eq!(leader.troubles, [""; 0]);
+        assert_eq!(leader.state, "running, holds dead letters, leads vitals-0");
+        let other = look("rabbit@rabbitmq-2", SAMPLE_NODES, queues);
+        assert_eq!(other.state, "running");
     }
 
     #[test]
