@@ -72,6 +72,15 @@ impl Brokers {
         brokers
     }
 
+    /// Connections to nobody.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self {
+            links: Arc::new([]),
+            topology: Arc::new(Topology::new(1)),
+        }
+    }
+
     pub(crate) fn links(&self) -> &[Link] {
         &self.links
     }
@@ -228,11 +237,7 @@ mod tests {
             group_size: 1,
         };
         let uri = uri(&settings, &settings.hosts[0]);
-        let brokers = Brokers {
-            links: Arc::new([]),
-            topology: Arc::new(Topology::new(1)),
-        };
-        let why = brokers.connect(&uri, "test").await.unwrap_err();
+        let why = Brokers::none().connect(&uri, "test").await.unwrap_err();
         assert_eq!(why, "no greeting in time");
     }
 }

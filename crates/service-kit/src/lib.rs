@@ -9,6 +9,7 @@ pub mod broker;
 pub mod budget;
 pub mod consumer;
 pub mod deadline;
+pub mod dead_letters;
 pub mod entropy;
 pub mod env;
 mod head_timer;

@@ -165,7 +165,13 @@ impl Shared {
             let Some(live) = self.brokers.links()[path.0].live() else {
                 return false;
             };
-            let mut sent = std::pin::pin!(self.send(&live, path, &payload, properties));
+            let mut sent = std::pin::pin!(confirmed(
+                &self.brokers,
+                &live,
+                self.queues[path.1],
+                &payload,
+                properties
+            ));
             let in_time = tokio::time::timeout(HEDGE_AFTER, sent.as_mut()).await;
             let confirmed = match in_time {
                 Ok(confirmed) => confirmed,
@@ -181,43 +187,6 @@ impl Shared {
         })
     }
 
-    async fn send(
-        &self,
-        live: &Live,
-        path: Path,
-        payload: &[u8],
-        properties: BasicProperties,
-    ) -> bool {
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        let queue = self.queues[path.1].into();
-        let published = live
-            .publish
-            .basic_publish("".into(), queue, options, payload, properties);
-        let confirmation = match published.await {
-            Ok(confirm) => confirm.await,
-            Err(error) => Err(error),
-        };
-        match confirmation {
-            Ok(Confirmation::Ack(None)) => true,
-            Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
-                tracing::warn!(
-                    queue = self.queues[path.1],
-                    "message came back: queue missing"
-                );
-                self.brokers.doubt_queues();
-                false
-            }
-            Ok(_) => false,
-            Err(error) => {
-                tracing::debug!(%error, "publish");
-                false
-            }
-        }
-    }
-
     fn note(&self, (broker, queue): Path, well: bool) {
         let now = Instant::now();
         for health in [&self.broker_health[broker], &self.queue_health[queue]] {
@@ -227,6 +196,40 @@ impl Shared {
                     lock(health).failed(now);
                 }
             }
+        }
+    }
+}
+
+/// Publishes to one queue through one broker; whether a quorum has the message.
+pub(crate) async fn confirmed(
+    brokers: &Brokers,
+    live: &Live,
+    queue: &str,
+    payload: &[u8],
+    properties: BasicProperties,
+) -> bool {
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let published =
+        live.publish
+            .basic_publish("".into(), queue.into(), options, payload, properties);
+    let confirmation = match published.await {
+        Ok(confirm) => confirm.await,
+        Err(error) => Err(error),
+    };
+    match confirmation {
+        Ok(Confirmation::Ack(None)) => true,
+        Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
+            tracing::warn!(queue, "message came back: queue missing");
+            brokers.doubt_queues();
+            false
+        }
+        Ok(_) => false,
+        Err(error) => {
+            tracing::debug!(%error, "publish");
+            false
         }
     }
 }

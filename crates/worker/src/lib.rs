@@ -6,6 +6,7 @@ mod announce;
 pub mod batch;
 mod changes;
 pub mod config;
+mod dead_letters;
 mod ingest;
 mod intake;
 mod leftovers;
@@ -18,10 +19,10 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
 use service_kit::broker::Brokers;
 use service_kit::consumer::{Rejects, Subscription};
+use service_kit::dead_letters::DeadLetters;
 use service_kit::postgres::{Database, PoolGauges};
 use service_kit::publisher::Publisher;
 use service_kit::queues;
@@ -80,18 +81,22 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let brokers_up = readiness.dependency(metrics, "rabbitmq")?;
     readiness.need("readings", &[&brokers_up]);
     readiness.need("storage", &[&primary_up]);
-    tokio::spawn(process.admin(readiness).serve(admin, nothing_more));
-
     let name = config.common.instance.as_str();
+    let brokers = Brokers::start(&config.amqp, name, &brokers_up);
+    let counters = Counters::new(metrics)?;
+    let letters = DeadLetters::new(brokers.clone());
+    let waiting = counters.dead_letters.clone();
+    tokio::spawn(dead_letters::watch(letters.clone(), waiting));
+    let control = move |request| dead_letters::control(request, letters.clone());
+    tokio::spawn(process.admin(readiness).serve(admin, control));
+
     let primary = Database::primary(&config.postgres, name, CONNECTIONS)?;
     let replica = Database::replica(&config.postgres, name, REPLICA_CONNECTIONS)?;
     let gauges = PoolGauges::new(metrics)?;
     tokio::spawn(primary.clone().watch("primary", primary_up, gauges));
     let limits = Limits::default();
     tokio::spawn(limits.clone().follow(replica, primary.clone()));
-    let brokers = Brokers::start(&config.amqp, name, &brokers_up);
     let redis = RedisLink::start(&config.redis, redis_up);
-    let counters = Counters::new(metrics)?;
     let rejects = Rejects::new(metrics)?;
 
     let announcer = Announcer {

@@ -26,6 +26,8 @@ pub(crate) struct Counters {
     announced: IntCounterVec,
     /// `worker_live_batches_total{result}`.
     live: IntCounterVec,
+    /// `worker_dead_letters_waiting`.
+    pub(crate) dead_letters: IntGauge,
     /// `worker_pages_total{outcome}`.
     pub(crate) pages: IntCounterVec,
     /// `worker_pager_breaker_open`.
@@ -69,6 +71,10 @@ impl Counters {
                 "worker_live_batches_total",
                 "Batches for the fan-out by result: published, lost.",
                 &["result"],
+            )?,
+            dead_letters: metrics.gauge(
+                "worker_dead_letters_waiting",
+                "Messages given up that wait for somebody to look, in the whole cluster.",
             )?,
             pages: metrics.counters(
                 "worker_pages_total",
