@@ -1,7 +1,7 @@
 //! The worker's configuration.
 
 use service_kit::boot::{Common, Configured};
-use service_kit::env::{Env, Mistakes};
+use service_kit::env::{Env, Mistakes, Setting};
 use service_kit::settings::{AmqpSettings, PostgresSettings, RedisSettings};
 
 /// All settings.
@@ -15,8 +15,8 @@ pub struct Config {
     pub redis: RedisSettings,
     /// RabbitMQ, where readings come from and pages go to.
     pub amqp: AmqpSettings,
-    /// Where staff are notified (`PAGER_URL`).
-    pub pager: PagerUrl,
+    /// Where staff are notified, in the order in which they are asked (`PAGER_URL`, `PAGER_URL_2`); never empty.
+    pub pagers: Vec<PagerUrl>,
 }
 
 /// An address of the form `http://host:port/path`.
@@ -28,7 +28,7 @@ pub struct PagerUrl {
     pub path: String,
 }
 
-impl service_kit::env::Setting for PagerUrl {
+impl Setting for PagerUrl {
     fn read(text: &str) -> Result<Self, String> {
         let wrong = || format!("'{text}' is not http://host:port/path");
         let rest = text.strip_prefix("http://").ok_or_else(wrong)?;
@@ -43,6 +43,19 @@ impl service_kit::env::Setting for PagerUrl {
     }
 }
 
+/// An address that a topology may do without: an empty text is none, because a file that extends another can't take a
+/// variable away.
+struct Perhaps(Option<PagerUrl>);
+
+impl Setting for Perhaps {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(Self(None)),
+            text => PagerUrl::read(text).map(Some).map(Self),
+        }
+    }
+}
+
 impl Configured for Config {
     fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
         let mut env = Env::new(source);
@@ -51,13 +64,14 @@ impl Configured for Config {
         let redis = RedisSettings::read(&mut env);
         let amqp = AmqpSettings::read(&mut env);
         let pager = env.required("PAGER_URL");
+        let second = env.or("PAGER_URL_2", Perhaps(None));
         env.finish(|| {
             Some(Self {
                 common: common?,
                 postgres: postgres?,
                 redis: redis?,
                 amqp: amqp?,
-                pager: pager?,
+                pagers: [pager?].into_iter().chain(second?.0).collect(),
             })
         })
     }
@@ -70,7 +84,6 @@ impl Configured for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use service_kit::env::Setting;
 
     #[test]
     fn a_pager_url_is_taken_apart_or_refused() {
@@ -87,5 +100,30 @@ mod tests {
         ] {
             assert!(PagerUrl::read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    fn pagers(second: Option<&str>) -> Result<Vec<String>, Mistakes> {
+        let config = Config::read(&|name| match name {
+            "POSTGRES_PRIMARY" | "REDIS_SENTINELS" => Some("store:1".into()),
+            "AMQP_HOSTS" => Some("a:1,b:1,c:1".into()),
+            "POSTGRES_PASSWORD" | "AMQP_PASSWORD" => Some("secret".into()),
+            "PAGER_URL" => Some("http://a:1/page".into()),
+            "PAGER_URL_2" => second.map(Into::into),
+            _ => None,
+        });
+        let urls = config?.pagers.into_iter();
+        Ok(urls.map(|url| url.authority).collect())
+    }
+
+    #[test]
+    fn a_second_pager_may_be_there_or_not() {
+        assert_eq!(pagers(Some("http://b:1/page")).unwrap(), ["a:1", "b:1"]);
+        assert_eq!(pagers(None).unwrap(), ["a:1"]);
+        assert_eq!(pagers(Some("")).unwrap(), ["a:1"]);
+        let mistakes = pagers(Some("b:1")).unwrap_err();
+        assert_eq!(
+            mistakes.0,
+            ["PAGER_URL_2: 'b:1' is not http://host:port/path"]
+        );
     }
 }

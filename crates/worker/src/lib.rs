@@ -13,6 +13,7 @@ mod leftovers;
 mod limits;
 mod live;
 mod metrics;
+mod pager;
 mod pages;
 mod store;
 
@@ -40,7 +41,7 @@ use leftovers::Leftovers;
 use limits::Limits;
 use live::Live;
 use metrics::Counters;
-use pages::Pager;
+use pages::Pages;
 use store::Store;
 
 /// To the primary: ingest, changes, both kinds of leftovers, limits, and the watch.
@@ -115,8 +116,8 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
 
     // Nobody routes to a worker, so it stops taking messages as soon as it is told to leave.
     let stop = &process.shutdown.draining;
-    let pager = Pager::new(config.pager, counters.clone(), rejects.clone());
-    tokio::spawn(pager.run(brokers.consume(PAGES, stop)));
+    let pages = Pages::new(config.pagers, &counters, rejects.clone());
+    tokio::spawn(pages.run(brokers.consume(PAGES, stop)));
     let changes = Changes {
         primary: primary.clone(),
         redis,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use service_kit::metrics::Metrics;
 
 use crate::store::Raised;
@@ -28,10 +28,10 @@ pub(crate) struct Counters {
     live: IntCounterVec,
     /// `worker_dead_letters_waiting`.
     pub(crate) dead_letters: IntGauge,
-    /// `worker_pages_total{outcome}`.
-    pub(crate) pages: IntCounterVec,
-    /// `worker_pager_breaker_open`.
-    pub(crate) breaker_open: IntGauge,
+    /// `worker_pages_total{pager,outcome}`.
+    pages: IntCounterVec,
+    /// `worker_pager_breaker_open{pager}`.
+    breaker_open: IntGaugeVec,
 }
 
 impl Counters {
@@ -78,12 +78,13 @@ impl Counters {
             )?,
             pages: metrics.counters(
                 "worker_pages_total",
-                "Attempts to page: delivered, failed, timeout, refused.",
-                &["outcome"],
+                "Attempts to page by third party (1 is asked first): delivered, failed, timeout, refused.",
+                &["pager", "outcome"],
             )?,
-            breaker_open: metrics.gauge(
+            breaker_open: metrics.gauges(
                 "worker_pager_breaker_open",
                 "Whether the third party is being left alone.",
+                &["pager"],
             )?,
         })
     }
@@ -108,6 +109,22 @@ impl Counters {
     pub(crate) fn announced(&self, by: &str, raised: &[Raised]) {
         let told = raised.iter().filter(|raised| raised.told).count();
         self.announced.with_label_values(&[by]).inc_by(told as u64);
+    }
+
+    /// A third party was asked to take a page.
+    pub(crate) fn page(&self, pager: &str, outcome: &str) {
+        self.pages.with_label_values(&[pager, outcome]).inc();
+    }
+
+    /// Whether a third party is being left alone.
+    pub(crate) fn breaker(&self, pager: &str, open: bool) {
+        let gauge = self.breaker_open.with_label_values(&[pager]);
+        gauge.set(i64::from(open));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn breaker_is_open(&self, pager: &str) -> bool {
+        self.breaker_open.with_label_values(&[pager]).get() == 1
     }
 
     /// A batch reached the fan-out or did not.
