@@ -18,6 +18,9 @@ use crate::queues::{self, DEAD};
 pub const MOST: u32 = 100;
 /// For one call: a hundred confirmations on a slow day.
 const WITHIN: Duration = Duration::from_secs(10);
+/// How often the broker is asked whether it has them again, and the pause in between: it takes them back a little after
+/// it is told to.
+const BACK: (u32, Duration) = (20, Duration::from_millis(10));
 /// Header that counts how often a message was sent back. The broker forgets earlier deaths when one is.
 const REPLAYS: &str = "replays";
 
@@ -108,7 +111,7 @@ impl DeadLetters {
             let waiting = count(&channel).await?;
             let taken = take(&channel, waiting).await?;
             let letters = taken.iter().map(DeadLetter::of).collect();
-            put_back(&taken).await?;
+            put_back(&channel, &taken).await?;
             close(&channel).await;
             Ok(Shown { waiting, letters })
         })
@@ -138,8 +141,8 @@ impl DeadLetters {
                 }
             }
             replayed.kept = u32::try_from(kept.len()).unwrap_or(u32::MAX);
-            put_back(&kept).await?;
-            replayed.waiting = count(&channel).await?;
+            replayed.waiting = replayed.kept.saturating_add(count(&channel).await?);
+            put_back(&channel, &kept).await?;
             close(&channel).await;
             tracing::info!(?replayed, "dead letters");
             Ok(replayed)
@@ -236,13 +239,20 @@ async fn take(channel: &Channel, waiting: u32) -> lapin::Result<Vec<Delivery>> {
     Ok(taken)
 }
 
-async fn put_back(taken: &[Delivery]) -> lapin::Result<()> {
+/// Returns once the broker counts them again, or soon: who replays right after a look must find them.
+async fn put_back(channel: &Channel, taken: &[Delivery]) -> lapin::Result<()> {
     let again = BasicNackOptions {
         requeue: true,
         ..BasicNackOptions::default()
     };
     for letter in taken {
         letter.nack(again).await?;
+    }
+    for _ in 0..BACK.0 {
+        if count(channel).await? as usize >= taken.len() {
+            break;
+        }
+        tokio::time::sleep(BACK.1).await;
     }
     Ok(())
 }
