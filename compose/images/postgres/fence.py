@@ -6,8 +6,8 @@ Patroni elects as it always does. It decides nothing but when the lease ends, an
 
 1. A lease is revoked only while two members, none of them the suspect, have each looked all the time and heard neither
    Patroni nor Postgres. Who slept, starved or started again begins at 0 s.
-2. It is revoked only while BOTH load balancers say that the server is down and has no session: they are the only way of
-   clients to Postgres. One that can't be reached has not fenced anything; a partition looks just like its death.
+2. It is revoked only while BOTH load balancers say that the server is down, which has cut its clients off: there is no other
+   way to Postgres. One that can't be reached has not fenced anything; a partition looks just like its death.
 3. Only the lease that was read with the suspect's key is revoked, and only after a transaction has compared the key's
    value, lease and revision with what was judged. A leader that renewed under another lease loses nothing; one that lives
    under this lease answers the candidates, which then do not promote, and takes its key back.

@@ -113,10 +113,14 @@ def voters(leader, opinions):
 
 
 def is_fenced(statistics, server):
-    """Whether a load balancer's statistics (CSV) say that the server is down and no session is left on it."""
+    """Whether a load balancer's statistics (CSV) say that the server is down, and so every client cut off from it.
+
+    Not whether no session is left: that of a client that had gone away already stays until the server closes it, and one
+    that is frozen or unreachable never does (seen on HAProxy 3.0). Nobody is there to be told anything.
+    """
     rows = csv.DictReader(io.StringIO(statistics.lstrip("# ")))
     found = [row for row in rows if row.get("pxname") == BACKEND and row.get("svname") == server]
-    return len(found) == 1 and (found[0].get("status") or "").startswith("DOWN") and found[0].get("scur") == "0"
+    return len(found) == 1 and (found[0].get("status") or "").startswith("DOWN")
 
 
 def against_revoking(leader, opinions, fenced, now):
