@@ -131,7 +131,7 @@ mod tests {
         metrics: service_kit::metrics::Metrics,
     }
 
-    async fn site(settings: &'static [(&'static str, &'static str)]) -> Site {
+    async fn site(settings: &[(&str, &str)]) -> Site {
         let let_answer = Arc::new(Semaphore::new(0));
         let left_ms = Arc::new(Mutex::new(Vec::new()));
         let (permits, told) = (let_answer.clone(), left_ms.clone());
@@ -152,12 +152,13 @@ mod tests {
             Limits::default(),
             Shutdown::default(),
         ));
-        let config = Config::read(&|name| match name {
-            "API_UPSTREAM" | "WS_UPSTREAM" | "REDIS_SENTINELS" => Some(upstream.clone()),
-            name => settings
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).into()),
+        let config = Config::read(&|name| {
+            let set = settings.iter().find(|(key, _)| *key == name);
+            match (set, name) {
+                (Some((_, value)), _) => Some((*value).to_owned()),
+                (None, "API_UPSTREAM" | "WS_UPSTREAM" | "REDIS_SENTINELS") => Some(upstream.clone()),
+                _ => None,
+            }
         })
         .unwrap();
         let process = Process::new().unwrap();
@@ -245,5 +246,38 @@ mod tests {
         assert!(answer(slow).await.starts_with("HTTP/1.1 408"));
         assert!(site.left_ms.lock().unwrap().is_empty());
         assert!(site.shows("gateway_in_flight 0"));
+    }
+
+    /// Gives each connection the next answer, whatever it is asked.
+    async fn live_server(answers: &'static [&'static str]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = [0; 1024];
+                let _ = stream.read(&mut head).await.unwrap();
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_met_no_live_server_is_asked_for_once_more() {
+        const NOBODY: &str = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
+        const AGREED: &str =
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+        const ASK: &str = "GET /v1/live?ward=1 HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        for (answers, status) in [
+            (&[NOBODY, AGREED], "HTTP/1.1 101"),
+            (&[NOBODY, NOBODY], "HTTP/1.1 502"),
+        ] {
+            let live = live_server(answers).await.to_string();
+            let site = site(&[("WS_UPSTREAM", &live)]).await;
+            let said = answer(site.send(ASK).await).await;
+            assert!(said.starts_with(status), "{said}");
+        }
     }
 }

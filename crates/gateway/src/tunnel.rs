@@ -5,6 +5,7 @@ use http_body_util::{Empty, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::time::Duration;
@@ -23,6 +24,9 @@ const MOST_STREAMS: usize = 4096;
 /// Streams are cut over this time once the gateway closes, so that clients do not come back all together.
 const LEAVE_SPREAD: Duration = Duration::from_secs(2);
 
+/// What the load balancer answers when it reached no live server.
+const NOBODY: [StatusCode; 2] = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE];
+
 impl Gate {
     /// Asks the live server for a stream and connects both sides when it agrees.
     pub(crate) async fn tunnel(
@@ -37,8 +41,7 @@ impl Gate {
         let (mut parts, _) = request.into_parts();
         headers::strip_hop_by_hop(&mut parts.headers);
         switch(&mut parts.headers);
-        let asked = self.ask_live(Request::from_parts(parts, Empty::new()), deadline);
-        let mut response = asked.await?;
+        let mut response = self.open_live(&parts, deadline).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             // A refusal: short, and its connection ends with it.
             let (parts, body) = response.into_parts();
@@ -78,6 +81,27 @@ impl Gate {
         headers::strip_hop_by_hop(&mut parts.headers);
         switch(&mut parts.headers);
         Ok(Response::from_parts(parts, Answer::Own(Full::default())))
+    }
+
+    /// Asks once more when there was no live server behind the answer: the load balancer also cuts who is about to reach the
+    /// server that it gives up, and the next one to be asked is another.
+    async fn open_live(
+        &self,
+        parts: &Parts,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, Failure> {
+        let request = || Request::from_parts(parts.clone(), Empty::new());
+        self.retries.earn();
+        let asked = self.ask_live(request(), deadline).await;
+        let nobody = match &asked {
+            Ok(response) => NOBODY.contains(&response.status()),
+            Err(failure) => matches!(failure, Failure::Unreachable),
+        };
+        if !nobody || !self.retries.spend() {
+            return asked;
+        }
+        self.counters.retries.inc();
+        self.ask_live(request(), deadline).await
     }
 
     /// A stream's connection is its own, never from the pool.
