@@ -16,7 +16,10 @@ Patroni elects as it always does. It decides nothing but when the lease ends, an
    ahead (`may_promote`, Patroni's `pre_promote`). Patroni counts its votes before that, and a primary that was
    frozen goes on where it was: without this, a replica that already voted could confirm what the new one never gets.
    The revocation is announced before it is done, in the same transaction as 3, so no candidate can miss it.
-6. Whatever can't be read, reached or parsed is an objection. Without an act of ours, Patroni's own lease decides.
+6. A primary that learns that somebody else has the key is stopped, with its Patroni, by the observer beside it. Patroni does so
+   itself unless its loop hangs, as it did for 16 s after a partition that had cut it off from its own Postgres, too. Until its lease
+   would have run out it goes on calling itself the primary, so the load balancers take it back.
+7. Whatever can't be read, reached or parsed is an objection. Without an act of ours, Patroni's own lease decides.
 
 Opinions are published by each observer over HTTP (:8009) and not in etcd: an opinion is then as old as its answer, needs no
 clock in common and no lease, and costs nothing while nobody asks.
@@ -41,6 +44,8 @@ PEER_S = 0.3
 STREAM_S = 0.8
 BALANCER_S = 0.5
 KNOW_S = 1.0
+# Between two attempts to read what can't be read, and between two looks at a primary that seems deposed, s.
+AGAIN_S = 0.3
 # Evidence older than this is gathered again, s.
 ATTEMPT_S = 1.5
 # How long the winner of the key waits for the others to leave the old primary, s.
@@ -76,6 +81,9 @@ class Observer:
         self.objection = None
         self.attempt = None
         self.looks = set()
+        # Whether our Postgres may still be the primary of an earlier term, and how often it was seen to be.
+        self.led = True
+        self.deposed = 0
 
     def learn(self, snapshot):
         """A new leader, or the old one in a new term, starts with a clean sheet."""
@@ -96,14 +104,34 @@ class Observer:
     async def know(self):
         """Keeps up with etcd, and clears away the announcement of a revocation that is over."""
         while True:
+            pause_s = KNOW_S
             try:
                 self.learn(await self.etcd.read())
+                self.led = self.led or bool(self.known.leader) and not rules.is_deposed(self.me, self.known)
+                if self.led and rules.is_deposed(self.me, self.known):
+                    await self.stand_down()
+                    pause_s = AGAIN_S
                 if rules.marker_is_spent(self.me, self.known) and await fence_local.is_primary():
                     await self.etcd.forget(self.known)
                     log("the new primary stands, the revocation is over")
             except NO_ANSWER as error:
-                log(f"can't read etcd: {error}")
-            await asyncio.sleep(KNOW_S)
+                log(f"can't know: {error!r}")
+                pause_s = AGAIN_S
+            await asyncio.sleep(pause_s)
+
+    async def stand_down(self):
+        """Stops our Postgres when it is a primary, twice in a row, though somebody else has the key."""
+        try:
+            self.led = not (await fence_local.stream()).in_recovery
+        except fence_local.Error:
+            # Not running, or starting: it may yet turn out to be either.
+            self.deposed = 0
+            return
+        self.deposed = self.deposed + 1 if self.led else 0
+        if self.deposed == 2:
+            log(f"{self.known.leader.name} has the key and we are a primary: stopping")
+            fence_local.stop()
+            self.deposed = 0
 
     async def watch(self):
         """Looks at the leader every 300 ms, and doubts it when it has been silent for the whole hold."""

@@ -157,6 +157,11 @@ def against_promoting(suspect_host, mine, others):
     return None
 
 
+def is_deposed(me, now):
+    """Whether somebody else has the key. A primary of whom that is true at two looks in a row has to be stopped."""
+    return bool(now.leader and now.leader.name != me)
+
+
 def marker_is_spent(me, now):
     """Whether the announced revocation is over: we lead, and not under the lease that was to be revoked."""
     return bool(now.marker and now.leader and now.leader.name == me and now.leader.lease != now.marker.get("lease"))

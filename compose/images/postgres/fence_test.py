@@ -135,6 +135,12 @@ class Promoting(unittest.TestCase):
         self.assertFalse(rules.marker_is_spent("postgres-1", NOW))
 
 
+    def test_deposed_is_only_who_knows_another_leader(self):
+        self.assertTrue(rules.is_deposed("postgres-2", NOW))
+        self.assertFalse(rules.is_deposed("postgres-1", NOW))
+        self.assertFalse(rules.is_deposed("postgres-2", dataclasses.replace(NOW, leader=None)))
+
+
 class Reading(unittest.TestCase):
     def answer(self, *values):
         def key(name, value, **more):
