@@ -17,7 +17,7 @@ Patroni elects as it always does. It decides nothing but when the lease ends, an
    frozen goes on where it was: without this, a replica that already voted could confirm what the new one never gets.
    The revocation is announced before it is done, in the same transaction as 3, so no candidate can miss it.
 6. A primary that learns that somebody else has the key is stopped, with its Patroni, by the observer beside it. Patroni does so
-   itself unless its loop hangs, as it did for 16 s after a partition that had cut it off from its own Postgres, too. Until its lease
+   itself unless its loop hangs, as it did until 13 s after a partition that had cut it off from its own Postgres, too. Until its lease
    would have run out it goes on calling itself the primary, so the load balancers take it back.
 7. Whatever can't be read, reached or parsed is an objection. Without an act of ours, Patroni's own lease decides.
 
