@@ -32,19 +32,36 @@ backend haproxy_2 {                   # ha
 }                                     # ha
 
 sub vcl_init {
-    new origin = directors.round_robin();
-    origin.add_backend(haproxy_1);
-    origin.add_backend(haproxy_2);    # ha
+    # Either one first: a second try must not meet the one that has just failed.
+    new one = directors.fallback();
+    one.add_backend(haproxy_1);
+    one.add_backend(haproxy_2);    # ha
+    new two = directors.fallback();
+    two.add_backend(haproxy_2);    # ha
+    two.add_backend(haproxy_1);
 }
 
 sub vcl_recv {
     if (req.url == "/varnish-health") {
         return (synth(200, "health"));
     }
-    set req.backend_hint = origin.backend();
-
     # Healthy: serve stale for ten seconds while one fetch runs. Sick, or the first try failed: for an hour.
-    unset req.http.x-second-try;
+    if (req.restarts == 0) {
+        unset req.http.x-second-try;
+        set req.http.x-origin = "one";
+        if (std.random(0, 2) < 1) {
+            set req.http.x-origin = "two";
+        }
+    } else if (req.http.x-origin == "one") {
+        set req.http.x-origin = "two";
+    } else {
+        set req.http.x-origin = "one";
+    }
+    if (req.http.x-origin == "one") {
+        set req.backend_hint = one.backend();
+    } else {
+        set req.backend_hint = two.backend();
+    }
     if (req.restarts > 0) {
         set req.http.x-second-try = "yes";
         set req.grace = 1h;

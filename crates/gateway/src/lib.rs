@@ -42,7 +42,7 @@ use metrics::Counters;
 use pool::Pool;
 
 /// Streams are cut within this time after closing.
-const STREAMS_WITHIN: Duration = Duration::from_secs(4);
+const STREAMS_WITHIN: Duration = Duration::from_secs(8);
 
 /// Serves until shut down.
 pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
@@ -156,7 +156,9 @@ mod tests {
             let set = settings.iter().find(|(key, _)| *key == name);
             match (set, name) {
                 (Some((_, value)), _) => Some((*value).to_owned()),
-                (None, "API_UPSTREAM" | "WS_UPSTREAM" | "REDIS_SENTINELS") => Some(upstream.clone()),
+                (None, "API_UPSTREAM" | "WS_UPSTREAM" | "REDIS_SENTINELS") => {
+                    Some(upstream.clone())
+                }
                 _ => None,
             }
         })

@@ -21,8 +21,9 @@ use crate::pool;
 const BUFFER: usize = 4 * 1024;
 /// Everybody's streams at one gateway, with room for a surge of as many again. Each costs two descriptors of 20,000.
 const MOST_STREAMS: usize = 4096;
-/// Streams are cut over this time once the gateway closes, so that clients do not come back all together.
-const LEAVE_SPREAD: Duration = Duration::from_secs(2);
+/// Streams are cut over this time once the gateway closes, so that clients do not come back all together: opening half of
+/// 600 streams within 2 s left no processor for anybody else.
+const LEAVE_SPREAD: Duration = Duration::from_secs(6);
 
 /// What the load balancer answers when it reached no live server.
 const NOBODY: [StatusCode; 2] = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE];

@@ -88,7 +88,15 @@ pub(crate) async fn record(
     folder.write("drill.toml", order.drill_text.as_bytes())?;
     let bill = bill(order.root, &order.drill.topology)?;
     // Boxed: the whole drill lives in this future.
-    let outcome = Box::pin(staged(order, docker, &folder, (bill, settings), say, interrupted)).await;
+    let outcome = Box::pin(staged(
+        order,
+        docker,
+        &folder,
+        (bill, settings),
+        say,
+        interrupted,
+    ))
+    .await;
     say(Progress::Phase("down"));
     let clock = Clock::start().0;
     // Logs are a kindness; nothing may keep the topology from being put down.

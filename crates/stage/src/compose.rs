@@ -151,6 +151,13 @@ mod tests {
                 "CLIENT_RATE_PER_SECOND",
                 "CLIENT_BURST",
                 "WRITE_BEHIND",
+                "FAST_FAILOVER",
+                "PRIMARY_START_TIMEOUT_S",
+                "RESTART_PATRONI",
+                "PRIMARY_FALL",
+                "ADVERT_S",
+                "SENTINEL_DOWN_AFTER_MS",
+                "FAILURE_DETECTOR_POLL_MS",
             ]
             .map(|n| format!("GAMEDAY_{n}")),
         );

@@ -58,7 +58,9 @@ fn known(compose_dir: &Path) -> Result<Vec<String>, StageError> {
         let variables = text.split("${").skip(1);
         names.extend(variables.filter_map(|rest| {
             let end = rest.find([':', '}'])?;
-            rest[..end].starts_with(PREFIX).then(|| rest[..end].to_owned())
+            rest[..end]
+                .starts_with(PREFIX)
+                .then(|| rest[..end].to_owned())
         }));
     }
     names.sort();
@@ -76,13 +78,25 @@ mod tests {
         let services = "a: \"${GAMEDAY_FALL:-3}\"\nb: \"${GAMEDAY_EDGE:-10.0.0}.1\"";
         let folder = Folder::with(&[("services.yml", services), ("notes.txt", "${GAMEDAY_NO}")]);
         let read = |variables: &[(&str, &str)]| {
-            let owned = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+            let owned = variables
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
             settings(folder.path(), owned).map_err(|error| error.to_string())
         };
-        let set = read(&[("GAMEDAY_FALL", "2"), ("GAMEDAY_LOG", "debug"), ("HOME", "/")]);
-        assert_eq!(set, Ok(BTreeMap::from([("GAMEDAY_FALL".into(), "2".into())])));
+        let set = read(&[
+            ("GAMEDAY_FALL", "2"),
+            ("GAMEDAY_LOG", "debug"),
+            ("HOME", "/"),
+        ]);
+        assert_eq!(
+            set,
+            Ok(BTreeMap::from([("GAMEDAY_FALL".into(), "2".into())]))
+        );
         let error = read(&[("GAMEDAY_FAL", "2")]).unwrap_err();
-        assert_eq!(error, "GAMEDAY_FAL is no setting of a platform; there are: GAMEDAY_FALL");
+        assert_eq!(
+            error,
+            "GAMEDAY_FAL is no setting of a platform; there are: GAMEDAY_FALL"
+        );
         assert!(settings(Path::new("/nowhere"), []).is_err());
     }
 }

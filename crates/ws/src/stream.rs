@@ -22,9 +22,9 @@ use crate::hub::{CLIENT_QUEUE, Counters, Frame, Hub, Request, encode};
 use crate::query::Wanted;
 
 /// Within this time after closing all streams have been told to go.
-pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(4);
+pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(8);
 /// Goodbyes are spread over this time, so that not all clients come back elsewhere in the same moment.
-const LEAVE_SPREAD: Duration = Duration::from_secs(2);
+const LEAVE_SPREAD: Duration = Duration::from_secs(6);
 /// A frame that a client's connection does not take within this time ends the stream.
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// A quiet stream shows this often that it is alive, to us and to everything in between.

@@ -18,7 +18,8 @@ pub(super) fn one_by_one(whole: Episode, offer: Offer<'_>) -> Result<Vec<Episode
         Target::Container(_) | Target::Role(_) | Target::Any(_) | Target::Minority(_) => false,
     };
     if !known || whole.fault.pressure().is_some() {
-        let known = "one_by_one takes members that are known before: containers, all, zone or label";
+        let known =
+            "one_by_one takes members that are known before: containers, all, zone or label";
         return Err(known.into());
     }
     let members = whole.target.among(offer.candidates);
@@ -77,7 +78,9 @@ pub(super) fn too_wide(episodes: &[Episode], guard: &Guard, offer: Offer<'_>) ->
     let strikes = episodes.iter().flat_map(|episode| {
         let second = episode.then.as_ref();
         let second = second.map(|then| (&then.fault, &then.target));
-        [(&episode.fault, &episode.target)].into_iter().chain(second)
+        [(&episode.fault, &episode.target)]
+            .into_iter()
+            .chain(second)
     });
     let mut strikes = strikes;
     strikes.find_map(|(fault, target)| guard.too_wide(fault, target, offer.candidates))

@@ -313,10 +313,26 @@ fn a_second_strike_is_checked_like_the_first() {
         drill.episodes
     );
     for (after, rest, expected) in [
-        ("25s", successor, "x.toml:35: then after 25s is not within hold 25s"),
-        ("1s", "target.container = \"api-9\", fault.kill = {}", "x.toml:35: then no container"),
-        ("1s", "target.container = \"api-1\", fault.surge = { users = 9 }", "x.toml:35: then fault surge: is for haproxy"),
-        ("1s", "target.container = \"api-1\", fault.flush-cache = {}", "then fault flush-cache"),
+        (
+            "25s",
+            successor,
+            "x.toml:35: then after 25s is not within hold 25s",
+        ),
+        (
+            "1s",
+            "target.container = \"api-9\", fault.kill = {}",
+            "x.toml:35: then no container",
+        ),
+        (
+            "1s",
+            "target.container = \"api-1\", fault.surge = { users = 9 }",
+            "x.toml:35: then fault surge: is for haproxy",
+        ),
+        (
+            "1s",
+            "target.container = \"api-1\", fault.flush-cache = {}",
+            "then fault flush-cache",
+        ),
     ] {
         check(r#"hold = "25s""#, &then(after, rest), expected);
     }
@@ -328,7 +344,11 @@ fn an_episode_that_is_repeated_is_several() {
     let drill = parse("x.toml", &text, members).unwrap();
     let names: Vec<_> = drill.episodes.iter().map(|e| e.name.as_str()).collect();
     assert_eq!(names, ["server-1", "server-2", "server-3", "primary"]);
-    check(r#"hold = "12s""#, "hold = \"12s\"\nrepeat = 0", "x.toml:29: repeat 0 is not within 1 to 1000");
+    check(
+        r#"hold = "12s""#,
+        "hold = \"12s\"\nrepeat = 0",
+        "x.toml:29: repeat 0 is not within 1 to 1000",
+    );
 }
 
 #[test]
@@ -338,11 +358,12 @@ fn one_by_one_is_an_episode_for_each_member() {
     let drill = parse("x.toml", &text, members).unwrap();
     let names: Vec<_> = drill.episodes.iter().map(|e| e.name.as_str()).collect();
     assert_eq!(names, ["server-api-1", "server-api-2", "primary"]);
-    assert_eq!(
-        drill.episodes[1].target,
-        Target::Container("api-2".into())
+    assert_eq!(drill.episodes[1].target, Target::Container("api-2".into()));
+    let guarded = text.replacen(
+        "[contract]",
+        "[guard]\nblast_radius = { api = 1 }\n\n[contract]",
+        1,
     );
-    let guarded = text.replacen("[contract]", "[guard]\nblast_radius = { api = 1 }\n\n[contract]", 1);
     assert!(parse("x.toml", &guarded, members).is_ok());
     check(
         r#"target.role = "postgres-primary""#,

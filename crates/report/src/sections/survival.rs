@@ -46,7 +46,9 @@ pub(crate) fn survival_about(matrix: &Matrix) -> [String; 2] {
     let asked = &matrix.asked;
     let blows: Vec<_> = asked.blows.iter().map(|blow| blow.name()).collect();
     let settings = asked.settings.iter();
-    let settings: String = settings.map(|(name, value)| format!(" with {name}={value}")).collect();
+    let settings: String = settings
+        .map(|(name, value)| format!(" with {name}={value}"))
+        .collect();
     [
         format!(
             "Topology {} of platform {}{settings}, {} users, each blow held for {} s: {}; {} of each asked for.",
