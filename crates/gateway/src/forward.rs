@@ -25,6 +25,14 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(320);
 /// An answer after this is late: it needed the load balancer's repetition, and the slowest way of the api behind it.
 const LATE_AFTER: Duration = Duration::from_millis(250);
 
+/// Nobody was reached, or the api could keep or read nothing in its 130 ms: what stood in the way may be over in a moment, such as
+/// a processor that was busy starting a server.
+const PASSING: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+
 /// Why a request has no answer from upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
@@ -102,17 +110,18 @@ impl Gate {
         let connection = connection.map_err(|_| self.unreachable())?;
         let reused = connection.reused;
         let by = deadline.min(Instant::now() + patience);
-        let failure = match self.attempt(connection, &parts, &body, by).await {
+        let first = match self.attempt(connection, &parts, &body, by).await {
+            Ok(response) if PASSING.contains(&response.status()) => Ok(response),
             Ok(response) => return Ok(response),
             Err(Try::Silent) => {
                 self.api.clear();
-                Failure::Deadline
+                Err(Failure::Deadline)
             }
-            Err(Try::Closed) => Failure::Unreachable,
+            Err(Try::Closed) => Err(Failure::Unreachable),
             Err(Try::Late) => return Err(Failure::Deadline),
         };
         if Instant::now() >= deadline || !self.retries.spend() {
-            return Err(failure);
+            return first;
         }
         tracing::debug!(reused, path = parts.uri.path(), "sent again");
         self.counters.retries.inc();

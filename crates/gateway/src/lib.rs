@@ -251,7 +251,7 @@ mod tests {
     }
 
     /// Gives each connection the next answer, whatever it is asked.
-    async fn live_server(answers: &'static [&'static str]) -> SocketAddr {
+    async fn server(answers: &'static [&'static str]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -276,9 +276,27 @@ mod tests {
             (&[NOBODY, AGREED], "HTTP/1.1 101"),
             (&[NOBODY, NOBODY], "HTTP/1.1 502"),
         ] {
-            let live = live_server(answers).await.to_string();
+            let live = server(answers).await.to_string();
             let site = site(&[("WS_UPSTREAM", &live)]).await;
             let said = answer(site.send(ASK).await).await;
+            assert!(said.starts_with(status), "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_be_over_in_a_moment_is_asked_once_more() {
+        const NOT_NOW: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        const WRONG: &str = "HTTP/1.1 422 Unprocessable Content\r\ncontent-length: 0\r\n\r\n";
+        const TAKEN: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
+        const POST: &str = "POST /v1/vitals HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}";
+        for (answers, status) in [
+            (&[NOT_NOW, TAKEN], "HTTP/1.1 202"),
+            (&[NOT_NOW, NOT_NOW], "HTTP/1.1 503"),
+            (&[WRONG, TAKEN], "HTTP/1.1 422"),
+        ] {
+            let api = server(answers).await.to_string();
+            let site = site(&[("API_UPSTREAM", &api)]).await;
+            let said = answer(site.send(POST).await).await;
             assert!(said.starts_with(status), "{said}");
         }
     }
