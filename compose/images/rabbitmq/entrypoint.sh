@@ -13,4 +13,21 @@ for member in $RABBITMQ_MEMBERS; do
     echo "cluster_formation.classic_config.nodes.$number = rabbit@$member"
 done >/etc/rabbitmq/conf.d/20-members.conf
 
-exec /usr/lib/rabbitmq/bin/rabbitmq-server
+stop() {
+    trap '' TERM INT
+    kill "$broker"
+    wait "$broker"
+    exit $?
+}
+trap stop TERM INT
+
+# A broker that starts while others leave and come back may give up its start (`node_not_running`): the next try finds them.
+while :; do
+    /usr/lib/rabbitmq/bin/rabbitmq-server &
+    broker=$!
+    if wait "$broker"; then
+        exit 0
+    fi
+    echo "entrypoint: the broker ended, starting it again" >&2
+    sleep 1
+done

@@ -55,15 +55,16 @@ impl Admin {
             return respond::text(StatusCode::NOT_FOUND, "draining\n");
         }
         let missing = self.readiness.missing();
-        if !missing.is_empty() {
+        if !self.readiness.serves() {
             let body = format!("not ready\n{}\n", missing.join("\n"));
             return respond::text(StatusCode::SERVICE_UNAVAILABLE, body);
         }
         let down = self.readiness.down();
-        let body = match down.is_empty() {
+        let mut body = match down.is_empty() {
             true => "ready\n".to_owned(),
             false => format!("ready\nwithout: {}\n", down.join(", ")),
         };
+        body.extend(missing.iter().map(|need| format!("cannot: {need}\n")));
         respond::text(StatusCode::OK, body)
     }
 

@@ -1,7 +1,8 @@
 //! Whether a service can do its work, and what is missing if not.
 //!
-//! A need is met by any one of its dependencies: a service that can still read from somewhere stays in
-//! rotation, because taking all instances out when one store is gone would turn a degradation into an outage.
+//! A need is met by any one of its dependencies. Who has once met all of them stays in rotation until every dependency is
+//! gone: all instances share the stores, so taking them out when one can't be reached, or when its connections are all in use,
+//! would turn a degradation into an outage. Who reaches nothing at all is cut off, and others are not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +42,8 @@ impl Dependency {
 pub struct Readiness {
     needs: Vec<(&'static str, Vec<Dependency>)>,
     all: Vec<Dependency>,
+    /// Whether all needs were met once.
+    began: Arc<AtomicBool>,
 }
 
 impl Readiness {
@@ -64,6 +67,15 @@ impl Readiness {
     pub fn need(&mut self, need: &'static str, of: &[&Dependency]) {
         self.needs
             .push((need, of.iter().map(|one| (*one).clone()).collect()));
+    }
+
+    /// Whether requests should come here.
+    pub fn serves(&self) -> bool {
+        if self.missing().is_empty() {
+            self.began.store(true, Ordering::Relaxed);
+            return true;
+        }
+        self.began.load(Ordering::Relaxed) && self.all.iter().any(Dependency::is_up)
     }
 
     /// The needs that are not met, each with the dependencies that could meet it.
@@ -105,5 +117,24 @@ mod tests {
         assert_eq!(readiness.down(), ["redis"]);
         replica.set(false);
         assert_eq!(readiness.missing().len(), 1);
+    }
+
+    #[test]
+    fn who_has_begun_stays_until_nothing_can_be_reached() {
+        let metrics = Metrics::new().unwrap();
+        let mut readiness = Readiness::default();
+        let redis = readiness.dependency(&metrics, "redis").unwrap();
+        let queue = readiness.dependency(&metrics, "queue").unwrap();
+        readiness.need("reads", &[&redis]);
+        readiness.need("writes", &[&queue]);
+        redis.set(true);
+        assert!(!readiness.serves(), "it has not begun yet");
+        queue.set(true);
+        assert!(readiness.serves());
+        queue.set(false);
+        assert!(readiness.serves());
+        assert_eq!(readiness.missing(), ["writes: no queue"]);
+        redis.set(false);
+        assert!(!readiness.serves());
     }
 }

@@ -43,11 +43,15 @@ impl Check for Service {
     }
 }
 
-/// 200 is ready, 404 is draining, anything else names what is missing: one a line, below a headline.
+/// 200 is ready, and may name what it can't do all the same; 404 is draining, anything else names what is missing: one a line,
+/// below a headline.
 fn read_ready(status: StatusCode, text: &str) -> Look {
     let mut look = Look::new("ready");
     match status {
-        StatusCode::OK => {}
+        StatusCode::OK => {
+            let cannot = text.lines().filter(|line| line.starts_with("cannot: "));
+            look.troubles.extend(cannot.map(str::to_owned));
+        }
         StatusCode::NOT_FOUND => look.troubles.push("draining".into()),
         StatusCode::SERVICE_UNAVAILABLE => {
             let missing: Vec<_> = text.lines().skip(1).collect();
@@ -131,6 +135,8 @@ mod tests {
     #[test]
     fn only_200_is_ready_and_the_reason_is_named() {
         assert_eq!(troubles(200, "ready\n"), [""; 0]);
+        let degraded = "ready\nwithout: primary\ncannot: writes: no primary\n";
+        assert_eq!(troubles(200, degraded), ["cannot: writes: no primary"]);
         assert_eq!(troubles(404, "draining\n"), ["draining"]);
         let missing = "not ready\nreads: no redis, no replica\nwrites: no primary\n";
         assert_eq!(
