@@ -50,6 +50,7 @@ impl Broker {
             &password,
             "--env=RABBITMQ_MEMBERS=rabbitmq-1",
             "--env=RABBITMQ_NODENAME=rabbit@rabbitmq-1",
+            "--env=FAILURE_DETECTOR_POLL_MS=200",
             "--env=RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+S 2:2 +sbwt none",
             image,
         ])?;
