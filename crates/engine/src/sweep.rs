@@ -7,7 +7,7 @@ use std::{
 };
 
 use bollard::{
-    models::ContainerSummary,
+    models::{ContainerSummary, NetworkDisconnectRequest},
     query_parameters::{
         ListNetworksOptions, ListVolumesOptions, RemoveContainerOptionsBuilder,
         RemoveVolumeOptionsBuilder,
@@ -84,21 +84,30 @@ impl Sweep for Docker {
 
     async fn remove_project(&self, name: &str) -> Result<Removed, EngineError> {
         let filter = format!("{PROJECT_LABEL}={name}");
-        for container in self.containers(&filter).await? {
-            if container
-                .labels
-                .is_none_or(|labels| !labels.contains_key(RUN_LABEL))
-            {
-                return Err(EngineError::NotOurs {
-                    project: name.to_owned(),
-                    container: container.id.unwrap_or_default(),
-                });
-            }
+        let containers = self.containers(&filter).await?;
+        let is_ours = |container: &&ContainerSummary| {
+            let labels = container.labels.as_ref();
+            labels.is_some_and(|labels| labels.contains_key(RUN_LABEL))
+        };
+        if let Some(stranger) = containers.iter().find(|one| !is_ours(one)) {
+            return Err(EngineError::NotOurs {
+                project: name.to_owned(),
+                container: stranger.id.clone().unwrap_or_default(),
+            });
         }
+        let names: Vec<String> = containers
+            .into_iter()
+            .filter_map(|container| container.names?.into_iter().next())
+            .map(|name| name.trim_start_matches('/').to_owned())
+            .collect();
+        let containers = self.remove_all(Kind::Container, &filter, &[]).await?;
+        let networks = self.remove_all(Kind::Network, &filter, &names).await;
+        // Also beside a network that stays.
+        let volumes = self.remove_all(Kind::Volume, &filter, &[]).await;
         Ok(Removed {
-            containers: self.remove_all(Kind::Container, &filter).await?,
-            networks: self.remove_all(Kind::Network, &filter).await?,
-            volumes: self.remove_all(Kind::Volume, &filter).await?,
+            containers,
+            networks: networks?,
+            volumes: volumes?,
         })
     }
 
@@ -138,7 +147,7 @@ fn ours(containers: &[ContainerSummary], remains: impl Iterator<Item = String>) 
 }
 
 /// What a project consists of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Container,
     Network,
@@ -153,8 +162,14 @@ struct Found {
 
 impl Docker {
     /// Removes everything of a kind with the label; returns how much that was. Whether it is gone is
-    /// decided by looking again, so something that vanishes in between is no failure.
-    async fn remove_all(&self, kind: Kind, filter: &str) -> Result<usize, EngineError> {
+    /// decided by looking again, so something that vanishes in between is no failure. `gone` names containers that were on
+    /// the networks.
+    async fn remove_all(
+        &self,
+        kind: Kind,
+        filter: &str,
+        gone: &[String],
+    ) -> Result<usize, EngineError> {
         let deadline = Instant::now() + REMOVAL;
         let mut most = 0;
         loop {
@@ -168,9 +183,27 @@ impl Docker {
                 if Instant::now() >= deadline {
                     return Err(error);
                 }
+                if kind == Kind::Network {
+                    join_all(left.iter().map(|found| self.forget(&found.id, gone))).await;
+                }
                 sleep(AGAIN).await;
             }
         }
+    }
+
+    /// Has the engine forget the endpoints of containers that are gone. It may keep one (20.10: "has active endpoints", and
+    /// nobody is on the network), and the network then stays until the engine is restarted. An endpoint is named like its
+    /// container, and a forced disconnect deletes that of a container that the engine does not know any more.
+    async fn forget(&self, network: &str, gone: &[String]) {
+        let each = gone.iter().map(|container| {
+            let request = NetworkDisconnectRequest {
+                container: container.clone(),
+                force: Some(true),
+            };
+            self.client.disconnect_network(network, request)
+        });
+        // Most of them have no endpoint, which is an error: whether it helped shows in the next attempt.
+        join_all(each).await;
     }
 
     async fn labelled(&self, kind: Kind, text: &str) -> Result<Vec<Found>, EngineError> {
