@@ -204,6 +204,10 @@ impl Cast<'_> {
         let mut afflictions = vec![first];
         if let Some(then) = &episode.then {
             self.wait(then.after).await;
+            // Whoever ends a run wants nothing else broken.
+            if self.stop.is_due() {
+                return Ok((afflictions, proof));
+            }
             left = left.saturating_sub(then.after);
             let second = strike(&then.target, &then.fault, left);
             let second = self.break_it(drill, second, at_start, &mut struck).await?;
