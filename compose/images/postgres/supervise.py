@@ -14,7 +14,6 @@ import sys
 import time
 
 FENCE_PAUSE_S = 1.0
-PATRONI_PAUSE_S = 0.05
 
 
 def load():
@@ -39,6 +38,12 @@ def load_fence(configuration):
     with open(configuration, "w") as file:
         yaml.safe_dump(settings, file)
     return fence.main
+
+
+def patroni_pause_s():
+    """How long a dead Patroni stays away. With half a minute the server of a primary may die, too, and nothing of it comes
+    back before another member leads, although its container and its address live on."""
+    return float(os.environ.get("PATRONI_PAUSE_S", "0.05"))
 
 
 def start(name, main, pause_s=0.0):
@@ -81,11 +86,8 @@ def supervise(main, observe=None):
             continue
         if stopping:
             sys.exit(0)
-        if os.environ.get("RESTART_PATRONI") == "off":
-            continue
         print(f"supervise: patroni ended with status {status}, starting it again", file=sys.stderr, flush=True)
-        time.sleep(PATRONI_PAUSE_S)
-        child = start("patroni", main)
+        child = start("patroni", main, patroni_pause_s())
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub struct Brokers {
     links: Arc<[Link]>,
     topology: Arc<Topology>,
+    pub(crate) hedge_after: Duration,
 }
 
 /// The connection to one broker, while there is one.
@@ -61,6 +62,7 @@ impl Brokers {
         let brokers = Self {
             links: links.collect(),
             topology: Arc::new(Topology::new(settings.group_size)),
+            hedge_after: settings.hedge_after,
         };
         for index in 0..brokers.links.len() {
             let uri = uri(settings, &brokers.links[index].host);
@@ -78,6 +80,7 @@ impl Brokers {
         Self {
             links: Arc::new([]),
             topology: Arc::new(Topology::new(1)),
+            hedge_after: Duration::from_millis(30),
         }
     }
 
@@ -235,6 +238,7 @@ mod tests {
             user: "u".into(),
             password: crate::env::Setting::read("p").unwrap(),
             group_size: 1,
+            hedge_after: Duration::from_millis(30),
         };
         let uri = uri(&settings, &settings.hosts[0]);
         let why = Brokers::none().connect(&uri, "test").await.unwrap_err();

@@ -20,7 +20,7 @@ use crate::hedge::{self, Unanswered};
 use crate::metrics::Metrics;
 
 /// A confirmation takes a few milliseconds; waiting longer than this for one is worse than a duplicate.
-const HEDGE_AFTER: Duration = Duration::from_millis(30);
+pub(crate) const HEDGE_AFTER: Duration = Duration::from_millis(30);
 /// A late confirmation is still awaited, to know that the path works again; then it is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(10);
 /// Slow confirmations in a row after which a broker or queue is tried last.
@@ -131,7 +131,8 @@ impl Publisher {
             let task = self.shared.clone().spawn(path, id, payload.clone());
             async move { task.await.unwrap_or(false).then_some(()) }
         });
-        match hedge::first_of(tries, HEDGE_AFTER, deadline, &self.shared.budget).await {
+        let after = self.shared.brokers.hedge_after;
+        match hedge::first_of(tries, after, deadline, &self.shared.budget).await {
             Ok((number, ())) => Ok(number),
             Err(Unanswered::NothingToTry) => Err(PublishError::NoBroker),
             Err(Unanswered::AllFailed) => Err(PublishError::Refused),

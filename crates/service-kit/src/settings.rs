@@ -1,6 +1,9 @@
 //! The settings of the stores and the broker, as several services read them.
 
+use std::time::Duration;
+
 use crate::env::{Env, HostPort, Secret};
+use crate::publisher::HEDGE_AFTER;
 
 /// Where Postgres is (`POSTGRES_*`).
 #[derive(Debug, Clone)]
@@ -66,6 +69,9 @@ pub struct AmqpSettings {
     pub password: Secret,
     /// Members of each quorum queue (`QUEUE_GROUP_SIZE`).
     pub group_size: u32,
+    /// A message that no broker has confirmed by then goes out to another queue and broker as well (`PUBLISH_HEDGE_AFTER`,
+    /// 30 ms); what is longer than the message's deadline switches that off, for drills that show what it is worth.
+    pub hedge_after: Duration,
 }
 
 impl AmqpSettings {
@@ -75,6 +81,7 @@ impl AmqpSettings {
         let user = env.or("AMQP_USER", "gameday".to_owned());
         let password = env.required("AMQP_PASSWORD");
         let group_size = env.or("QUEUE_GROUP_SIZE", 3_u32);
+        let hedge_after = env.or("PUBLISH_HEDGE_AFTER", HEDGE_AFTER);
         if let (Some(hosts), Some(size)) = (&hosts, group_size)
             && hosts.len() < size as usize
         {
@@ -88,6 +95,7 @@ impl AmqpSettings {
             user: user?,
             password: password?,
             group_size: group_size?,
+            hedge_after: hedge_after?,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::{IntCounter, IntGauge};
 use service_kit::metrics::Metrics;
 use service_kit::recent::Recent;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 use wire::{Alert, LiveEvent, Reading, WARDS, ward_of};
@@ -36,12 +36,14 @@ pub(crate) enum Frame {
 /// What the hub is told.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// A client opens a stream; one that comes back is sent what was raised since then.
+    /// A client opens a stream; one that comes back is sent what was raised since then, as far as it is kept here.
     Open {
         ward: u32,
         client: u64,
         since_ms: Option<i64>,
         frames: mpsc::Sender<Frame>,
+        /// Told whether that is all of it.
+        complete: oneshot::Sender<bool>,
     },
     /// A client is gone.
     Close { ward: u32, client: u64 },
@@ -51,8 +53,9 @@ pub(crate) enum Request {
     Alerts(Vec<Alert>),
     /// Alerts that the sweep read; those known already are skipped.
     Swept(Vec<Alert>),
-    /// Alerts from before this process: known, not to be delivered.
-    Known(Vec<Uuid>),
+    /// Alerts from before this process: known, not to be delivered. Whatever is raised after `until_ms` is news, and
+    /// comes here by the fan-out or the sweep.
+    Known { ids: Vec<Uuid>, until_ms: i64 },
 }
 
 /// What the live server counts.
@@ -160,6 +163,8 @@ struct Wards {
     wards: HashMap<u32, WardState>,
     delivered: Recent<Uuid>,
     kept: VecDeque<Kept>,
+    /// Whatever was raised after this moment has been kept, or will still be delivered; `None` until the sweep began.
+    complete_from_ms: Option<i64>,
     counters: Counters,
 }
 
@@ -169,6 +174,7 @@ impl Wards {
             wards: HashMap::new(),
             delivered: Recent::new(REMEMBERED),
             kept: VecDeque::new(),
+            complete_from_ms: None,
             counters,
         }
     }
@@ -180,10 +186,11 @@ impl Wards {
                 client,
                 since_ms,
                 frames,
+                complete,
             } => {
-                if let Some(since_ms) = since_ms {
-                    self.resume(ward, since_ms, &frames);
-                }
+                let all = since_ms.is_none_or(|since_ms| self.resume(ward, since_ms, &frames));
+                // A client that left meanwhile does not ask.
+                let _ = complete.send(all);
                 self.wards
                     .entry(ward)
                     .or_default()
@@ -211,9 +218,12 @@ impl Wards {
                     }
                 }
             }
-            Request::Known(ids) => ids.into_iter().for_each(|id| {
-                self.delivered.insert(id);
-            }),
+            Request::Known { ids, until_ms } => {
+                self.complete_from_ms = Some(until_ms);
+                for id in ids {
+                    self.delivered.insert(id);
+                }
+            }
         }
     }
 
@@ -254,8 +264,11 @@ impl Wards {
         let frame = Frame::Alert(id, text);
         let sent = self.send(ward, &frame);
         self.counters.alerts.inc_by(sent);
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
+        if self.kept.len() == KEPT
+            && let Some(oldest) = self.kept.pop_front()
+        {
+            let from_ms = &mut self.complete_from_ms;
+            *from_ms = from_ms.map(|from_ms| from_ms.max(oldest.raised_at_ms));
         }
         self.kept.push_back(Kept {
             ward,
@@ -265,15 +278,20 @@ impl Wards {
         true
     }
 
-    /// Alerts that the database may not have yet; the stream leaves out what its client knows.
-    fn resume(&self, ward: u32, since_ms: i64, frames: &mpsc::Sender<Frame>) {
+    /// Sends what was raised since then; the stream leaves out what its client knows. Returns whether that is everything:
+    /// the database may have more that is older than this process, or forgotten here.
+    fn resume(&self, ward: u32, since_ms: i64, frames: &mpsc::Sender<Frame>) -> bool {
         let missed = |kept: &&Kept| kept.ward == ward && kept.raised_at_ms > since_ms;
-        let newest = self.kept.iter().rev().filter(missed).take(MOST_RESUMED);
-        let newest: Vec<_> = newest.collect();
+        let mut newest: Vec<_> = self.kept.iter().rev().filter(missed).collect();
+        let all = newest.len() <= MOST_RESUMED;
+        newest.truncate(MOST_RESUMED);
         for kept in newest.into_iter().rev() {
             // A client that left meanwhile is no loss.
             let _ = frames.try_send(kept.frame.clone());
         }
+        all && self
+            .complete_from_ms
+            .is_some_and(|from_ms| from_ms <= since_ms)
     }
 
     /// To every client of a ward; returns how many took it. One that is behind loses its place here, which
@@ -328,6 +346,7 @@ mod tests {
             client: u64::from(ward),
             since_ms: None,
             frames,
+            complete: oneshot::channel().0,
         });
         receiver
     }
@@ -388,7 +407,10 @@ mod tests {
         let mut wards = wards();
         let (mut seven, mut eight) = (open(&mut wards, 7, 4), open(&mut wards, 8, 4));
         wards.take(Request::Alerts(vec![alert(5, 7), alert(5, 7)]));
-        wards.take(Request::Known(vec![id(6)]));
+        wards.take(Request::Known {
+            ids: vec![id(6)],
+            until_ms: 0,
+        });
         wards.take(Request::Alerts(vec![alert(6, 7)]));
         assert!(matches!(seven.try_recv(), Ok(Frame::Alert(five, _)) if five == id(5)));
         assert!(seven.try_recv().is_err());
@@ -406,6 +428,7 @@ mod tests {
                 client: 1,
                 since_ms,
                 frames,
+                complete: oneshot::channel().0,
             });
             let first = receiver.try_recv().ok();
             assert!(receiver.try_recv().is_err(), "another ward's");
@@ -414,6 +437,46 @@ mod tests {
         assert!(matches!(resumed(Some(99)), Some(Frame::Alert(one, _)) if one == id(1)));
         assert!(resumed(Some(100)).is_none(), "older");
         assert!(resumed(None).is_none(), "who is new asks for nothing");
+    }
+
+    #[test]
+    fn the_database_is_asked_for_what_may_be_missing_here_and_for_nothing_else() {
+        let mut wards = wards();
+        let ask = |wards: &mut Wards, since_ms| {
+            let (frames, _receiver) = mpsc::channel(CLIENT_QUEUE);
+            let (complete, mut told) = oneshot::channel();
+            wards.take(Request::Open {
+                ward: 7,
+                client: 1,
+                since_ms,
+                frames,
+                complete,
+            });
+            told.try_recv().unwrap()
+        };
+        assert!(ask(&mut wards, None), "who is new misses nothing");
+        assert!(!ask(&mut wards, Some(99)), "no sweep yet");
+        wards.take(Request::Known {
+            ids: Vec::new(),
+            until_ms: 50,
+        });
+        assert!(ask(&mut wards, Some(50)));
+        assert!(!ask(&mut wards, Some(49)), "older than this process");
+        for number in 0..=KEPT as u128 {
+            wards.take(Request::Alerts(vec![alert(number, 8)]));
+        }
+        assert!(ask(&mut wards, Some(100)));
+        assert!(!ask(&mut wards, Some(99)), "the oldest is forgotten");
+        for number in 0..=MOST_RESUMED as u128 {
+            wards.take(Request::Alerts(vec![Alert {
+                raised_at_ms: 200,
+                ..alert(10_000 + number, 7)
+            }]));
+        }
+        assert!(
+            !ask(&mut wards, Some(150)),
+            "more than a queue has room for"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use service_kit::recent::Recent;
 use service_kit::wall;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -76,15 +76,17 @@ impl Stream {
         let (ward, client) = (self.wanted.ward, self.client);
         self.counters.streams.inc();
         let (frames, mut queue) = mpsc::channel(CLIENT_QUEUE);
+        let (complete, resumed) = oneshot::channel();
         self.hub
             .tell(Request::Open {
                 ward,
                 client,
                 since_ms: self.since_ms(),
                 frames,
+                complete,
             })
             .await;
-        let ended = match self.serve(&mut socket, &mut queue).await {
+        let ended = match self.serve(&mut socket, &mut queue, resumed).await {
             Ok(()) => Ended::ByClient,
             Err(ended) => ended,
         };
@@ -98,13 +100,15 @@ impl Stream {
         &self,
         socket: &mut Socket,
         queue: &mut mpsc::Receiver<Frame>,
+        resumed: oneshot::Receiver<bool>,
     ) -> Result<(), Ended> {
         let ward = self.wanted.ward;
         let at_ms = wall::unix_ms();
         self.send(socket, encode(&LiveEvent::Hello { ward, at_ms }))
             .await?;
         // The hub is collecting already, so nothing falls between the replay and what comes live.
-        let mut shown = self.replay(socket).await?;
+        let complete = resumed.await.unwrap_or(false);
+        let mut shown = self.replay(socket, complete).await?;
         let mut pings = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut leaving = std::pin::pin!(self.leaving());
@@ -133,13 +137,14 @@ impl Stream {
         Some(told.saturating_sub(RESUME_OVERLAP_MS))
     }
 
-    /// Sends the stored alerts that a returning client missed, and returns which it knows now.
-    async fn replay(&self, socket: &mut Socket) -> Result<Recent<Uuid>, Ended> {
+    /// Sends the stored alerts that a returning client missed, unless the hub has sent all of them, and returns which
+    /// it knows now.
+    async fn replay(&self, socket: &mut Socket, complete: bool) -> Result<Recent<Uuid>, Ended> {
         let mut shown = Recent::new(REMEMBERED);
         for id in &self.wanted.seen {
             shown.insert(*id);
         }
-        let Some(since_ms) = self.since_ms() else {
+        let Some(since_ms) = self.since_ms().filter(|_| !complete) else {
             return Ok(shown);
         };
         let resumed = self.store.resume(self.wanted.ward, since_ms).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use service_kit::wall;
 use tokio::time::MissedTickBehavior;
 
 use crate::alerts::AlertStore;
@@ -38,15 +39,17 @@ async fn begin(store: &AlertStore, hub: &Hub, ticks: &mut tokio::time::Interval)
         let Some(last) = store.last().await else {
             continue;
         };
+        // What is raised from now on is stored later, so its number is higher.
+        let until_ms = wall::unix_ms();
         let Some(alerts) = store.after(last - OVERLAP).await else {
             continue;
         };
-        let known: Vec<_> = alerts
+        let ids = alerts
             .iter()
             .filter(|stored| stored.number <= last)
             .map(|stored| stored.alert.id)
             .collect();
-        hub.tell(Request::Known(known)).await;
+        hub.tell(Request::Known { ids, until_ms }).await;
         return last;
     }
 }

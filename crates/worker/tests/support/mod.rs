@@ -69,6 +69,7 @@ impl Broker {
             user: "gameday".into(),
             password: Setting::read(PASSWORD).unwrap(),
             group_size: 1,
+            hedge_after: Duration::from_millis(30),
         };
         let up = Readiness::default();
         let up = { up }.dependency(&process.metrics, "rabbitmq").unwrap();
