@@ -243,15 +243,15 @@ impl Survival {
 
     /// What a trial is expected to take from blow to full health, before any was seen.
     pub fn guess(&self) -> Duration {
-        self.hold + Duration::from_secs(10)
+        self.hold + Duration::from_secs(6)
     }
 }
 
 /// From full health after one trial to the next blow: the settle time of both, and the preparation of the fault.
-const BETWEEN: Duration = Duration::from_secs(4);
-/// Trials that take longer than expected must not push the last ones off the load's end; what is too generous is
-/// load without a fault.
-const MARGIN: f64 = 1.1;
+const BETWEEN: Duration = Duration::from_millis(2500);
+/// Trials that take longer than expected push the last ones off the load's end, and those are tried again; what is too
+/// generous is load without a fault.
+const MARGIN: f64 = 1.05;
 
 /// How many of the trials, from the first on, a load of at most `at_most` has room for.
 pub fn fitting(survival: &Survival, expected: &[Duration], at_most: Duration) -> usize {
