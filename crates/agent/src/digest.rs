@@ -32,14 +32,11 @@ impl Digest {
         lines.extend(rules(
             &command::run("ip6tables-legacy-save", &[]).unwrap_or_default(),
         ));
-        let lists: [(&str, &[&str]); 3] = [
-            ("tc", &["qdisc", "show"]),
-            ("ip", &["-oneline", "address", "show"]),
-            ("ip", &["-oneline", "route", "show", "table", "all"]),
-        ];
-        for (program, args) in lists {
-            lines.extend(command::run(program, args)?.lines().map(steady));
-        }
+        let qdiscs = command::run("tc", &["qdisc", "show"])?;
+        lines.extend(qdiscs.lines().map(steady));
+        let addresses = command::run("ip", &["-oneline", "address", "show"])?;
+        let routes = command::run("ip", &["-oneline", "route", "show", "table", "all"])?;
+        lines.extend(settled(&addresses, &routes));
         Ok(Self(lines))
     }
 
@@ -79,6 +76,33 @@ fn rules(listed: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Addresses and routes without those of an address that VRRP moves: that it left is what the target's neighbours did
+/// about a fault, and nothing that the fault left behind.
+fn settled(addresses: &str, routes: &str) -> Vec<String> {
+    let floating: BTreeSet<_> = addresses.lines().filter_map(floating).collect();
+    let names_none = |line: &&str| {
+        let mut words = line.split_whitespace();
+        !words.any(|word| floating.contains(word.split('/').next().unwrap_or(word)))
+    };
+    let lines = addresses.lines().chain(routes.lines());
+    lines.filter(names_none).map(steady).collect()
+}
+
+/// The address of a line that keepalived has set: its protocol has the number 18 (`RTPROT_KEEPALIVED` of
+/// `linux/rtnetlink.h`), for which not every system has the name.
+fn floating(line: &str) -> Option<&str> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let after = |name: &str| {
+        let at = words.iter().position(|word| *word == name)?;
+        words.get(at + 1).copied()
+    };
+    let set_by = after("proto")?;
+    let address = after("inet").or_else(|| after("inet6"))?;
+    ["0x12", "18", "keepalived"]
+        .contains(&set_by)
+        .then(|| address.split('/').next().unwrap_or(address))
 }
 
 /// Without the remaining time of a leased address, which counts down.
@@ -135,6 +159,31 @@ mod tests {
         assert_eq!(before.differences(&after), ["+ mangle :GD-r-0-IN -"]);
         assert_eq!(after.differences(&before), ["- mangle :GD-r-0-IN -"]);
         assert_eq!(before.name(), before.clone().name());
+    }
+
+    #[test]
+    fn an_address_that_moves_by_itself_is_left_out_and_any_other_is_not() {
+        let own = r"7: eth0 inet 10.0.0.12/24 brd 10.0.0.255 scope global eth0\";
+        let moved = r"7: eth0 inet 10.0.0.100/24 scope global secondary proto 0x12 eth0\";
+        let by_hand = r"7: eth0 inet 10.0.0.9/24 scope global secondary eth0\";
+        let to = |address: &str| {
+            format!("local {address} dev eth0 table local proto kernel scope host src 10.0.0.12")
+        };
+        let before = settled(
+            &format!("{own}\n{moved}\n"),
+            &format!("{}\n{}", to("10.0.0.12"), to("10.0.0.100")),
+        );
+        assert_eq!(before, [own.to_owned(), to("10.0.0.12")]);
+        assert_eq!(before, settled(own, &to("10.0.0.12")));
+        let after = settled(
+            &format!("{own}\n{by_hand}"),
+            &format!("{}\n{}", to("10.0.0.12"), to("10.0.0.9")),
+        );
+        let left = Digest(before).differences(&Digest(after));
+        assert_eq!(
+            left,
+            [format!("+ {by_hand}"), format!("+ {}", to("10.0.0.9"))]
+        );
     }
 
     #[test]

@@ -163,7 +163,10 @@ impl Cast<'_> {
             hurry: self.stop.token(),
         };
         let mut left = vec![];
-        for affliction in afflictions {
+        for (turn, affliction) in afflictions.into_iter().enumerate() {
+            if turn > 0 {
+                self.wait(episode.stagger).await;
+            }
             left.extend(affliction.heal(self.docker, &recovery).await?);
         }
         self.recorder
