@@ -9,7 +9,7 @@ use service_kit::postgres::{Database, PostgresError, within};
 use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use wire::Alert;
+use wire::{Alert, WARDS};
 
 /// A replica answers in milliseconds; after this the primary is asked as well.
 const HEDGE_AFTER: Duration = Duration::from_millis(100);
@@ -27,8 +27,12 @@ const AFTER: &str = "SELECT number, id, reading_id, patient_id, ward, kind, valu
     (extract(epoch FROM raised_at) * 1000)::bigint AS raised_at_ms \
     FROM alerts WHERE number > $1 ORDER BY number LIMIT 1000";
 
-/// The last alert's number, or zero.
-const LAST: &str = "SELECT coalesce(max(number), 0) AS number FROM alerts";
+/// The last alert's number, and the latest time that any carries; zeros without any. Asked ward by ward, as the index
+/// has them: the table may be long.
+const LAST: &str = "SELECT (SELECT coalesce(max(number), 0) FROM alerts) AS number, \
+    coalesce(ceil(extract(epoch FROM max(newest)) * 1000), 0)::bigint AS raised_at_ms \
+    FROM generate_series(1, $1::int) AS w (ward), \
+    LATERAL (SELECT max(raised_at) AS newest FROM alerts WHERE alerts.ward = w.ward) AS of_ward";
 
 /// An alert as stored.
 #[derive(Debug)]
@@ -36,6 +40,15 @@ pub(crate) struct StoredAlert {
     /// Grows as alerts are stored.
     pub(crate) number: i64,
     pub(crate) alert: Alert,
+}
+
+/// Where the stored alerts end.
+#[derive(Debug)]
+pub(crate) struct Last {
+    /// Of the alert that was stored last.
+    pub(crate) number: i64,
+    /// The latest time that any alert carries: not the last one's, because the workers' clocks differ.
+    pub(crate) raised_at_ms: i64,
 }
 
 /// Reads alerts from a replica, or from the primary when no replica answers.
@@ -62,10 +75,16 @@ impl AlertStore {
         alerts(&rows.await?)
     }
 
-    /// The number of the alert that was stored last.
-    pub(crate) async fn last(&self) -> Option<i64> {
-        let rows = self.ask(|database| async move { rows(database, LAST, &[]).await });
-        rows.await?.first()?.try_get("number").ok()
+    /// Where the alerts end.
+    pub(crate) async fn last(&self) -> Option<Last> {
+        let wards = WARDS.cast_signed();
+        let rows = self.ask(move |database| async move { rows(database, LAST, &[&wards]).await });
+        let rows = rows.await?;
+        let row = rows.first()?;
+        Some(Last {
+            number: row.try_get("number").ok()?,
+            raised_at_ms: row.try_get("raised_at_ms").ok()?,
+        })
     }
 
     async fn ask<F, Fut>(&self, query: F) -> Option<Vec<Row>>

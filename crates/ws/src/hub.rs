@@ -1,26 +1,21 @@
 //! Who watches which ward, and what they get. One task owns all of it, so there is nothing to lock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use prometheus::{IntCounter, IntGauge};
 use service_kit::metrics::Metrics;
-use service_kit::recent::Recent;
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 use wire::{Alert, LiveEvent, Reading, WARDS, ward_of};
 
+use crate::memory::Memory;
+
 /// Frames waiting for one client; a client further behind is cut off and comes back and says what it saw.
 pub(crate) const CLIENT_QUEUE: usize = 64;
 /// Requests waiting for the hub.
 const HUB_QUEUE: usize = 4096;
-/// Alerts remembered as delivered: those of hours, and with them whatever a failover of the database delays.
-const REMEMBERED: usize = 8192;
-/// Alerts kept for clients that come back while the database does not have them yet.
-const KEPT: usize = 1024;
-/// Of these, the most that one client is sent: its queue has room for what comes live.
-const MOST_RESUMED: usize = CLIENT_QUEUE / 2;
 /// Each ward gets a frame a second; wards take turns so that the work is spread over that second.
 const TURN: Duration = Duration::from_millis(1000 / WARDS as u64);
 
@@ -53,8 +48,8 @@ pub(crate) enum Request {
     Alerts(Vec<Alert>),
     /// Alerts that the sweep read; those known already are skipped.
     Swept(Vec<Alert>),
-    /// Alerts from before this process: known, not to be delivered. Whatever is raised after `until_ms` is news, and
-    /// comes here by the fan-out or the sweep.
+    /// Alerts stored before this process began: known, not to be delivered. None of them carries a later time than
+    /// `until_ms`; all that are stored afterwards come here by the fan-out or the sweep.
     Known { ids: Vec<Uuid>, until_ms: i64 },
 }
 
@@ -152,19 +147,9 @@ struct WardState {
     newest: HashMap<u32, Reading>,
 }
 
-/// An alert that was delivered here.
-struct Kept {
-    ward: u32,
-    raised_at_ms: i64,
-    frame: Frame,
-}
-
 struct Wards {
     wards: HashMap<u32, WardState>,
-    delivered: Recent<Uuid>,
-    kept: VecDeque<Kept>,
-    /// Whatever was raised after this moment has been kept, or will still be delivered; `None` until the sweep began.
-    complete_from_ms: Option<i64>,
+    memory: Memory,
     counters: Counters,
 }
 
@@ -172,9 +157,7 @@ impl Wards {
     fn new(counters: Counters) -> Self {
         Self {
             wards: HashMap::new(),
-            delivered: Recent::new(REMEMBERED),
-            kept: VecDeque::new(),
-            complete_from_ms: None,
+            memory: Memory::new(),
             counters,
         }
     }
@@ -218,12 +201,7 @@ impl Wards {
                     }
                 }
             }
-            Request::Known { ids, until_ms } => {
-                self.complete_from_ms = Some(until_ms);
-                for id in ids {
-                    self.delivered.insert(id);
-                }
-            }
+            Request::Known { ids, until_ms } => self.memory.begin(ids, until_ms),
         }
     }
 
@@ -254,7 +232,7 @@ impl Wards {
 
     /// Whether it was news.
     fn send_alert(&mut self, alert: Alert) -> bool {
-        if !self.delivered.insert(alert.id) {
+        if !self.memory.is_news(alert.id) {
             return false;
         }
         let (id, ward, raised_at_ms) = (alert.id, alert.ward, alert.raised_at_ms);
@@ -264,34 +242,18 @@ impl Wards {
         let frame = Frame::Alert(id, text);
         let sent = self.send(ward, &frame);
         self.counters.alerts.inc_by(sent);
-        if self.kept.len() == KEPT
-            && let Some(oldest) = self.kept.pop_front()
-        {
-            let from_ms = &mut self.complete_from_ms;
-            *from_ms = from_ms.map(|from_ms| from_ms.max(oldest.raised_at_ms));
-        }
-        self.kept.push_back(Kept {
-            ward,
-            raised_at_ms,
-            frame,
-        });
+        self.memory.keep(ward, raised_at_ms, frame);
         true
     }
 
-    /// Sends what was raised since then; the stream leaves out what its client knows. Returns whether that is everything:
-    /// the database may have more that is older than this process, or forgotten here.
+    /// Sends what was raised since then; the stream leaves out what its client knows. Returns whether that is everything.
     fn resume(&self, ward: u32, since_ms: i64, frames: &mpsc::Sender<Frame>) -> bool {
-        let missed = |kept: &&Kept| kept.ward == ward && kept.raised_at_ms > since_ms;
-        let mut newest: Vec<_> = self.kept.iter().rev().filter(missed).collect();
-        let all = newest.len() <= MOST_RESUMED;
-        newest.truncate(MOST_RESUMED);
-        for kept in newest.into_iter().rev() {
+        let (missed, all) = self.memory.since(ward, since_ms);
+        for frame in missed {
             // A client that left meanwhile is no loss.
-            let _ = frames.try_send(kept.frame.clone());
+            let _ = frames.try_send(frame.clone());
         }
-        all && self
-            .complete_from_ms
-            .is_some_and(|from_ms| from_ms <= since_ms)
+        all
     }
 
     /// To every client of a ward; returns how many took it. One that is behind loses its place here, which
@@ -437,46 +399,6 @@ mod tests {
         assert!(matches!(resumed(Some(99)), Some(Frame::Alert(one, _)) if one == id(1)));
         assert!(resumed(Some(100)).is_none(), "older");
         assert!(resumed(None).is_none(), "who is new asks for nothing");
-    }
-
-    #[test]
-    fn the_database_is_asked_for_what_may_be_missing_here_and_for_nothing_else() {
-        let mut wards = wards();
-        let ask = |wards: &mut Wards, since_ms| {
-            let (frames, _receiver) = mpsc::channel(CLIENT_QUEUE);
-            let (complete, mut told) = oneshot::channel();
-            wards.take(Request::Open {
-                ward: 7,
-                client: 1,
-                since_ms,
-                frames,
-                complete,
-            });
-            told.try_recv().unwrap()
-        };
-        assert!(ask(&mut wards, None), "who is new misses nothing");
-        assert!(!ask(&mut wards, Some(99)), "no sweep yet");
-        wards.take(Request::Known {
-            ids: Vec::new(),
-            until_ms: 50,
-        });
-        assert!(ask(&mut wards, Some(50)));
-        assert!(!ask(&mut wards, Some(49)), "older than this process");
-        for number in 0..=KEPT as u128 {
-            wards.take(Request::Alerts(vec![alert(number, 8)]));
-        }
-        assert!(ask(&mut wards, Some(100)));
-        assert!(!ask(&mut wards, Some(99)), "the oldest is forgotten");
-        for number in 0..=MOST_RESUMED as u128 {
-            wards.take(Request::Alerts(vec![Alert {
-                raised_at_ms: 200,
-                ..alert(10_000 + number, 7)
-            }]));
-        }
-        assert!(
-            !ask(&mut wards, Some(150)),
-            "more than a queue has room for"
-        );
     }
 
     #[test]

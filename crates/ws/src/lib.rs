@@ -4,6 +4,7 @@ mod alerts;
 pub mod config;
 mod feed;
 mod hub;
+mod memory;
 mod query;
 mod server;
 mod stream;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use service_kit::wall;
 use tokio::time::MissedTickBehavior;
 
 use crate::alerts::AlertStore;
@@ -39,17 +38,15 @@ async fn begin(store: &AlertStore, hub: &Hub, ticks: &mut tokio::time::Interval)
         let Some(last) = store.last().await else {
             continue;
         };
-        // What is raised from now on is stored later, so its number is higher.
-        let until_ms = wall::unix_ms();
-        let Some(alerts) = store.after(last - OVERLAP).await else {
+        let Some(alerts) = store.after(last.number - OVERLAP).await else {
             continue;
         };
-        let ids = alerts
-            .iter()
-            .filter(|stored| stored.number <= last)
-            .map(|stored| stored.alert.id)
-            .collect();
+        // Some of these may have become visible since `last` was read.
+        let old = || alerts.iter().filter(|stored| stored.number <= last.number);
+        let raised_at_ms = old().map(|stored| stored.alert.raised_at_ms);
+        let until_ms = raised_at_ms.fold(last.raised_at_ms, i64::max);
+        let ids = old().map(|stored| stored.alert.id).collect();
         hub.tell(Request::Known { ids, until_ms }).await;
-        return last;
+        return last.number;
     }
 }
