@@ -17,7 +17,7 @@ use std::time::Duration;
 use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
 use service_kit::breaker::Breaker;
-use service_kit::broker::Brokers;
+use service_kit::broker::{Brokers, PUBLISHER_HEARTBEAT_S};
 use service_kit::budget::RetryBudget;
 use service_kit::http::{self, Limits};
 use service_kit::metrics::HttpMetrics;
@@ -62,7 +62,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let gauges = PoolGauges::new(metrics)?;
     tokio::spawn(primary.clone().watch("primary", primary_up, gauges.clone()));
     tokio::spawn(replica.clone().watch("replica", replica_up, gauges));
-    let brokers = Brokers::start(&config.amqp, name, &brokers_up);
+    let brokers = Brokers::start(&config.amqp, name, PUBLISHER_HEARTBEAT_S, &brokers_up);
 
     let publisher = Publisher::new(brokers, &queues::INGEST, metrics)?;
 

@@ -92,6 +92,8 @@ pub struct CellFigures {
     pub worst_class: Option<Class>,
     /// Classes that were down in any trial.
     pub down: Vec<Class>,
+    /// Trials in which any class was down.
+    pub down_in: u64,
     /// Seconds from the first bad request of a class to the good one after its last, of the class that was troubled for
     /// longest.
     pub troubled_s: Spread,
@@ -297,6 +299,7 @@ fn figures(counted: &[&Tried]) -> CellFigures {
         equivalents: spread(&|one| Some(one.toll.bad_second_equivalents)),
         worst_class: worst.and_then(|one| one.toll.worst_class),
         down: Class::ALL.into_iter().filter(was_down).collect(),
+        down_in: counted.iter().filter(|t| !t.toll.down.is_empty()).count() as u64,
         troubled_s: spread(&|one| one.troubled_s),
         effect_s: spread(&|one| one.effect_s),
         noticed_s: spread(&|one| one.noticed_s),

@@ -8,7 +8,10 @@ use std::{path::Path, time::Duration};
 use clock::Clock;
 use drill::survival::{Survival, Trial};
 use engine::Docker;
-use judge::survival::{Asked, Matrix, Tried, matrix, tried};
+use judge::{
+    Clause, Judgement,
+    survival::{Asked, Matrix, Tried, matrix, tried},
+};
 use tokio_util::sync::CancellationToken;
 
 pub use shelf::Shelf;
@@ -140,11 +143,27 @@ async fn play(
     let (folder, outcome) = record(one, docker, say, interrupted).await?;
     // A run that ended before its load has nothing to be judged.
     let found = match (judge_folder(&folder), &outcome) {
-        (Ok(judgement), _) => tried(&drill, &judgement),
+        (Ok(judgement), _) => {
+            say_two_primaries(&judgement, say);
+            tried(&drill, &judgement)
+        }
         (Err(error), Ok(())) => return Err(error),
         (Err(_), Err(_)) => vec![],
     };
     Ok((folder.id().to_owned(), found, outcome))
+}
+
+/// Two primaries belong to a run and to no cell: their overlap may outlast the trial that made it.
+fn say_two_primaries(judgement: &Judgement, say: Say<'_>) {
+    let findings = judgement.findings.iter();
+    for finding in findings.filter(|finding| finding.clause == Clause::SplitBrain) {
+        say(Progress::Line(format!(
+            "{} {}: {}",
+            finding.title,
+            finding.verdict.name(),
+            finding.measured.text
+        )));
+    }
 }
 
 #[cfg(test)]

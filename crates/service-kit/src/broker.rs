@@ -25,8 +25,11 @@ const GREET_WITHIN: Duration = Duration::from_millis(300);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Queue declarations wait for elections; beyond this the connection is suspect.
 const DECLARE_WITHIN: Duration = Duration::from_secs(30);
-/// Seconds; shorter ones raise false alarms. Publishers have deadlines of their own and do not wait for it.
-const HEARTBEAT_S: u16 = 5;
+/// Heartbeat of who takes messages, s. A broker hands its messages to others when it has been silent for two to three of
+/// these, and until then they wait in a process that may be frozen.
+pub const CONSUMER_HEARTBEAT_S: u16 = 1;
+/// Heartbeat of who only publishes, s: publishes have deadlines of their own, and a shorter one raises false alarms.
+pub const PUBLISHER_HEARTBEAT_S: u16 = 5;
 /// How often a connection is looked at that reports nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -54,7 +57,7 @@ pub(crate) struct Live {
 
 impl Brokers {
     /// Starts connecting to all; `up` says whether any is connected.
-    pub fn start(settings: &AmqpSettings, name: &str, up: &Dependency) -> Self {
+    pub fn start(settings: &AmqpSettings, name: &str, heartbeat_s: u16, up: &Dependency) -> Self {
         let links = settings.hosts.iter().map(|host| Link {
             host: host.clone(),
             live: watch::Sender::new(None),
@@ -65,7 +68,7 @@ impl Brokers {
             hedge_after: settings.hedge_after,
         };
         for index in 0..brokers.links.len() {
-            let uri = uri(settings, &brokers.links[index].host);
+            let uri = uri(settings, &brokers.links[index].host, heartbeat_s);
             let supervised = brokers
                 .clone()
                 .supervise(index, uri, name.to_owned(), up.clone());
@@ -203,7 +206,7 @@ async fn greet(authority: &AMQPAuthority) -> std::io::Result<()> {
     Ok(())
 }
 
-fn uri(settings: &AmqpSettings, host: &HostPort) -> AMQPUri {
+fn uri(settings: &AmqpSettings, host: &HostPort, heartbeat_s: u16) -> AMQPUri {
     AMQPUri {
         scheme: AMQPScheme::AMQP,
         authority: AMQPAuthority {
@@ -216,7 +219,7 @@ fn uri(settings: &AmqpSettings, host: &HostPort) -> AMQPUri {
         },
         vhost: "/".into(),
         query: AMQPQueryString {
-            heartbeat: Some(HEARTBEAT_S),
+            heartbeat: Some(heartbeat_s),
             ..AMQPQueryString::default()
         },
     }
@@ -240,7 +243,7 @@ mod tests {
             group_size: 1,
             hedge_after: Duration::from_millis(30),
         };
-        let uri = uri(&settings, &settings.hosts[0]);
+        let uri = uri(&settings, &settings.hosts[0], PUBLISHER_HEARTBEAT_S);
         let why = Brokers::none().connect(&uri, "test").await.unwrap_err();
         assert_eq!(why, "no greeting in time");
     }

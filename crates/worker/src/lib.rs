@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::boot::{Failure, Process};
-use service_kit::broker::Brokers;
+use service_kit::broker::{Brokers, CONSUMER_HEARTBEAT_S};
 use service_kit::consumer::{Rejects, Subscription};
 use service_kit::dead_letters::DeadLetters;
 use service_kit::postgres::{Database, PoolGauges};
@@ -83,7 +83,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     readiness.need("readings", &[&brokers_up]);
     readiness.need("storage", &[&primary_up]);
     let name = config.common.instance.as_str();
-    let brokers = Brokers::start(&config.amqp, name, &brokers_up);
+    let brokers = Brokers::start(&config.amqp, name, CONSUMER_HEARTBEAT_S, &brokers_up);
     let counters = Counters::new(metrics)?;
     let letters = DeadLetters::new(brokers.clone());
     let waiting = counters.dead_letters.clone();

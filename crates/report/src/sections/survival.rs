@@ -99,7 +99,13 @@ fn verdict(cell: &Trials) -> Cell {
     let class = figures.worst_class.map_or("", |class| class.name());
     match cell.state {
         CellState::Clean => Cell::toned(format!("clean{times}"), Tone::Good),
-        CellState::Down => Cell::toned(format!("{cost} {class}, down{times}"), Tone::Bad),
+        CellState::Down => {
+            let down_in = match figures.down_in {
+                all if all == cell.trials => String::new(),
+                some => format!(" in {some}"),
+            };
+            Cell::toned(format!("{cost} {class}{times}, down{down_in}"), Tone::Bad)
+        }
         _ => format!("{cost} {class}{times}").into(),
     }
 }

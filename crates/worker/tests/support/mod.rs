@@ -3,7 +3,11 @@
 use std::{process::Command, time::Duration};
 
 use service_kit::{
-    boot::Process, broker::Brokers, env::Setting, readiness::Readiness, settings::AmqpSettings,
+    boot::Process,
+    broker::{Brokers, CONSUMER_HEARTBEAT_S},
+    env::Setting,
+    readiness::Readiness,
+    settings::AmqpSettings,
 };
 
 /// The platform's image of the broker, by any tag: the newest that was built.
@@ -73,7 +77,7 @@ impl Broker {
         };
         let up = Readiness::default();
         let up = { up }.dependency(&process.metrics, "rabbitmq").unwrap();
-        let brokers = Brokers::start(&settings, "test", &up);
+        let brokers = Brokers::start(&settings, "test", CONSUMER_HEARTBEAT_S, &up);
         eventually("the broker is up", async || up.is_up().then_some(())).await;
         brokers
     }
