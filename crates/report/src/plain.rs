@@ -10,6 +10,11 @@ pub(crate) const WIDTH: usize = 100;
 /// Space before each line below a heading.
 pub(crate) const INDENT: &str = "  ";
 
+/// The last column has so much room, if it needs it; wide columns before it wrap for it.
+const LAST: usize = 28;
+/// No column wraps for the last one below this width.
+const NARROWEST: usize = 12;
+
 /// Whether there is colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Paint(pub(crate) bool);
@@ -92,13 +97,28 @@ impl Columns {
                 *width = (*width).max(cell.text.chars().count());
             }
         }
-        let before = Self::before_last(&columns);
-        if let Some((last, _)) = columns.last_mut() {
-            *last = (*last)
-                .min(WIDTH.saturating_sub(before + INDENT.len()))
-                .max(1);
-        }
+        Self::make_room(&mut columns);
         Self(columns)
+    }
+
+    /// Lets the line end where it should: wide columns of words wrap until the last one has room, which then takes what is left.
+    fn make_room(columns: &mut [(usize, Align)]) {
+        let Some(wanted) = columns.last().map(|(last, _)| *last) else {
+            return;
+        };
+        let room = |columns: &[_]| WIDTH.saturating_sub(Self::before_last(columns) + INDENT.len());
+        while room(columns) < wanted.min(LAST) {
+            let before = columns.iter_mut().rev().skip(1);
+            let wide = before.filter(|(width, align)| *align == Align::Left && *width > NARROWEST);
+            let Some((widest, _)) = wide.max_by_key(|(width, _)| *width) else {
+                break;
+            };
+            *widest -= 1;
+        }
+        let last = wanted.min(room(columns)).max(1);
+        if let Some((width, _)) = columns.last_mut() {
+            *width = last;
+        }
     }
 
     fn before_last(columns: &[(usize, Align)]) -> usize {
@@ -110,35 +130,32 @@ impl Columns {
             .sum()
     }
 
+    /// A row, over as many lines as its longest cell takes.
     fn line(&self, cells: &[Cell], paint: Paint) -> String {
-        let mut line = String::new();
-        let mut rest = vec![];
-        for (position, (cell, (width, align))) in cells.iter().zip(&self.0).enumerate() {
-            let mut lines = match position + 1 == self.0.len() {
-                true => wrap(&cell.text, *width),
-                false => vec![cell.text.clone()],
-            };
-            let text = if lines.is_empty() {
-                String::new()
-            } else {
-                lines.remove(0)
-            };
-            let padding = " ".repeat(width.saturating_sub(text.chars().count()));
-            let text = paint.tone(cell.tone, &text);
-            line += INDENT;
-            line += &match align {
-                Align::Left => text + &padding,
-                Align::Right => padding + &text,
-            };
-            rest = lines
-                .iter()
-                .map(|line| paint.tone(cell.tone, line))
-                .collect();
-        }
-        let mut out = line.trim_end().to_owned() + "\n";
-        let indent = " ".repeat(Self::before_last(&self.0) + INDENT.len());
-        for more in rest {
-            out += &format!("{indent}{more}\n");
+        let wrapped = cells.iter().zip(&self.0).map(|(cell, (width, _))| {
+            let fits = cell.text.chars().count() <= *width;
+            match fits {
+                true => vec![cell.text.clone()],
+                false => wrap(&cell.text, *width),
+            }
+        });
+        let wrapped: Vec<_> = wrapped.collect();
+        let lines = wrapped.iter().map(Vec::len).max().unwrap_or(0);
+        let mut out = String::new();
+        for number in 0..lines {
+            let mut line = String::new();
+            for ((of_cell, cell), (width, align)) in wrapped.iter().zip(cells).zip(&self.0) {
+                let text = of_cell.get(number).map_or("", String::as_str);
+                let padding = " ".repeat(width.saturating_sub(text.chars().count()));
+                let text = paint.tone(cell.tone, text);
+                line += INDENT;
+                line += &match align {
+                    Align::Left => text + &padding,
+                    Align::Right => padding + &text,
+                };
+            }
+            out += line.trim_end();
+            out.push('\n');
         }
         out
     }
@@ -160,6 +177,23 @@ mod tests {
         assert_eq!(text.lines().nth(3), Some("  long   7"));
         assert!(text.ends_with("    but\n"));
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
+    }
+
+    #[test]
+    fn a_wide_column_wraps_before_the_last_one_is_a_word_wide() {
+        let wide = "word ".repeat(14);
+        let mut table = Table::new(&[("who", Left), ("as", Left), ("n", Right), ("why", Left)]);
+        table.row([
+            "x".repeat(20).as_str().into(),
+            wide.as_str().into(),
+            "7".into(),
+            wide.as_str().into(),
+        ]);
+        let text = Paint(false).table(&table);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
+        assert_eq!(lines.len(), 1 + 3, "{text}");
+        assert!(lines[2].trim_start().starts_with("word word"), "{text}");
     }
 
     #[test]

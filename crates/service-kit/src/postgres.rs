@@ -8,8 +8,12 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    Client, ConfigConnectImpl, Connect, Manager, ManagerConfig, Object, Pool, PoolError,
+    RecyclingMethod, Runtime,
 };
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_postgres::NoTls;
 
@@ -19,7 +23,10 @@ use crate::readiness::Dependency;
 use crate::settings::PostgresSettings;
 
 /// On a bridge a dead address is silent; the real handshake takes well under a millisecond.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
+/// Connections that a pool makes at the same time. Each costs the server a process: when all of all services were made at
+/// once after the address had moved, none was ready for a second.
+const AT_A_TIME: usize = 2;
 /// Unacknowledged bytes for this long mean a cut network.
 const TCP_USER_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Keepalive: first after two seconds, then each second, three times.
@@ -112,7 +119,11 @@ impl Database {
             .keepalives_idle(KEEPALIVE_IDLE)
             .keepalives_interval(Duration::from_secs(1))
             .keepalives_retries(3);
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
+        let few = FewAtATime {
+            turns: Semaphore::new(AT_A_TIME),
+            connect: ConfigConnectImpl { tls: NoTls },
+        };
+        let manager = Manager::from_connect(config, few, ManagerConfig { recycling_method });
         let pool = Pool::builder(manager)
             .max_size(size)
             .runtime(Runtime::Tokio1)
@@ -143,6 +154,27 @@ impl Database {
             gauges.show(name, status.size, status.available, status.waiting);
             tokio::time::sleep(WATCH_EVERY).await;
         }
+    }
+}
+
+/// Makes connections, [`AT_A_TIME`]; the pool's patience counts from when it asks.
+struct FewAtATime {
+    turns: Semaphore,
+    connect: ConfigConnectImpl<NoTls>,
+}
+
+impl Connect for FewAtATime {
+    fn connect(
+        &self,
+        config: &tokio_postgres::Config,
+    ) -> BoxFuture<'_, Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>>
+    {
+        let config = config.clone();
+        Box::pin(async move {
+            // Nobody closes it, so everybody gets a turn.
+            let _turn = self.turns.acquire().await;
+            self.connect.connect(&config).await
+        })
     }
 }
 
@@ -257,6 +289,27 @@ mod tests {
             "{:?}",
             began.elapsed()
         );
+    }
+
+    #[tokio::test]
+    async fn a_pool_makes_few_connections_at_a_time() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = settings(silent.local_addr().unwrap().port());
+        let database = Database::primary(&settings, "test", 8).unwrap();
+        let asking: Vec<_> = (0..6)
+            .map(|_| {
+                let database = database.clone();
+                tokio::spawn(async move { database.lease().await.is_ok() })
+            })
+            .collect();
+        let mut made = vec![];
+        while let Ok(accepted) = tokio::time::timeout(CREATE_TIMEOUT / 2, silent.accept()).await {
+            made.push(accepted.unwrap());
+        }
+        assert_eq!(made.len(), AT_A_TIME);
+        for asked in asking {
+            assert!(!asked.await.unwrap(), "nobody answers");
+        }
     }
 
     #[tokio::test(start_paused = true)]
