@@ -36,6 +36,13 @@ def inside():
             time.sleep(0.001)
         return link
 
+    # The library forgets what it asked when nobody keeps the cursor.
+    cursors = []
+
+    def ask(link, query, values=None):
+        cursors.append(link.cursor())
+        cursors[-1].execute(query, values)
+
     def answers(links, within_s):
         """What each session says until then: `yes`, an error, or nothing."""
         said, until = {}, time.monotonic() + within_s
@@ -57,12 +64,12 @@ def inside():
     firsts, seconds = [connect(True) for _ in tries], [connect(True) for _ in tries]
     for (end, _), link in zip(tries, firsts):
         if ENDS[end] == "statement_timeout":
-            link.cursor().execute("SET statement_timeout = '300ms'")
+            ask(link, "SET statement_timeout = '300ms'")
             answers([link], 1)
     print("ready", flush=True)
     sys.stdin.readline()
     for link, one in zip(firsts, ids):
-        link.cursor().execute(INSERT + RETRIES[0], [one])
+        ask(link, INSERT + RETRIES[0], [one])
     first = answers(firsts, FIRST_S)
     with control.cursor() as cursor:
         for (end, _), link in zip(tries, firsts):
@@ -74,7 +81,7 @@ def inside():
     for number, answer in zip(late, answers([firsts[n] for n in late], 0.3)):
         first[number] = answer + ", with a warning" if answer == "yes" and firsts[number].notices else answer
     for link, one, (_, retry) in zip(seconds, ids, tries):
-        link.cursor().execute(INSERT + RETRIES[retry], [one])
+        ask(link, INSERT + RETRIES[retry], [one])
     second = answers(seconds, SECOND_S)
     print(json.dumps(list(zip(tries, ids, first, second))), flush=True)
 
@@ -84,7 +91,7 @@ def docker(*arguments, **options):
 
 
 def primary():
-    """The container whose Patroni leads, once it does; and that all three members stream again."""
+    """The container and the name of the member that leads, once all three are well."""
     until = time.monotonic() + 120
     while time.monotonic() < until:
         for name in docker("ps", "--format", "{{.Names}}", "--filter", "label=com.docker.compose.service").split():
@@ -95,19 +102,19 @@ def primary():
             well = [one for one in members if one["State"] in ("running", "streaming")]
             leads = [one["Member"] for one in members if one["Role"] == "Leader"]
             if len(well) == 3 and leads and leads[0] in name:
-                return name
+                return name, leads[0]
         time.sleep(1)
     sys.exit("no healthy primary within 120 s: is `gameday up ha` running?")
 
 
 def round_of_tries():
-    container = primary()
+    container, member = primary()
     with open(__file__) as source:
         program = source.read()
     tries = subprocess.Popen(["docker", "exec", "-i", container, "python3", "-c", program, "inside"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert tries.stdout.readline() == "ready\n", "the sessions could not be opened"
-    inject = subprocess.Popen(["gameday", "inject", PARTITION, "--on", 'role = "postgres-primary"', "--for", HELD],
+    inject = subprocess.Popen(["gameday", "inject", PARTITION, "--on", member, "--for", HELD],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     # The first line says that it is in force, the next ones whether that was seen.
     said = inject.stdout.readline()
@@ -117,7 +124,7 @@ def round_of_tries():
     said += inject.stdout.read()
     if inject.wait() != 0:
         sys.exit(f"the partition was not proven, or not healed:\n{said}")
-    container = primary()
+    container, _ = primary()
     ids = ",".join(f"'{one}'" for _, one, _, _ in told)
     query = f"SELECT reading_id FROM readings WHERE reading_id IN ({ids})"
     kept = docker("exec", container, "psql", "-U", "postgres", "-d", "gameday", "-h", "/var/run/postgresql", "-Atc", query)
