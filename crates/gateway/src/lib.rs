@@ -284,20 +284,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_be_over_in_a_moment_is_asked_once_more() {
+    async fn what_may_be_over_in_a_moment_is_asked_once_more_after_it() {
         const NOT_NOW: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
         const WRONG: &str = "HTTP/1.1 422 Unprocessable Content\r\ncontent-length: 0\r\n\r\n";
         const TAKEN: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
         const POST: &str = "POST /v1/vitals HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}";
-        for (answers, status) in [
-            (&[NOT_NOW, TAKEN], "HTTP/1.1 202"),
-            (&[NOT_NOW, NOT_NOW], "HTTP/1.1 503"),
-            (&[WRONG, TAKEN], "HTTP/1.1 422"),
+        for (answers, status, paused) in [
+            (&[NOT_NOW, TAKEN], "HTTP/1.1 202", true),
+            (&[NOT_NOW, NOT_NOW], "HTTP/1.1 503", true),
+            (&[WRONG, TAKEN], "HTTP/1.1 422", false),
         ] {
             let api = server(answers).await.to_string();
             let site = site(&[("API_UPSTREAM", &api)]).await;
+            let asked = std::time::Instant::now();
             let said = answer(site.send(POST).await).await;
             assert!(said.starts_with(status), "{said}");
+            let waited = asked.elapsed() >= std::time::Duration::from_millis(100);
+            assert!(waited || !paused, "{:?}", asked.elapsed());
         }
     }
 }

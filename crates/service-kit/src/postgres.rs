@@ -24,8 +24,8 @@ use crate::settings::PostgresSettings;
 
 /// On a bridge a dead address is silent; the real handshake takes well under a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
-/// Connections that a pool makes at the same time. Each costs the server a process: when all of all services were made at
-/// once after the address had moved, none was ready for a second.
+/// Connections that a pool makes at the same time. Each costs the server a process: when every pool made all of its own at once
+/// after the address had moved, two processors were fully busy for 0.2 to 0.4 s, a third of it in Postgres.
 const AT_A_TIME: usize = 2;
 /// Unacknowledged bytes for this long mean a cut network.
 const TCP_USER_TIMEOUT: Duration = Duration::from_millis(1500);
