@@ -51,6 +51,9 @@ pub enum PostgresError {
     /// No connection in time.
     #[error("no connection to postgres: {0}")]
     Connection(#[from] PoolError),
+    /// The checkout was cut short: the process ends, or there is a defect in it.
+    #[error("checkout of a postgres connection ended: {0}")]
+    Checkout(#[from] tokio::task::JoinError),
     /// The server or the connection to it failed.
     #[error("postgres query failed: {}", Self::detail(.0))]
     Query(#[from] tokio_postgres::Error),
@@ -135,9 +138,14 @@ impl Database {
     }
 
     /// A connection, checked just now.
+    ///
+    /// Who asks may run out of patience before it is made or checked. It is finished all the same, and the next one finds it: thrown
+    /// away half made, again and again, there would be none for as long as the server needs longer than anybody's patience.
     pub async fn lease(&self) -> Result<Lease, PostgresError> {
+        let pool = self.pool.clone();
+        let checkout = tokio::spawn(async move { pool.get().await });
         Ok(Lease {
-            client: Some(self.pool.get().await?),
+            client: Some(checkout.await??),
         })
     }
 
@@ -261,6 +269,7 @@ impl PoolGauges {
 mod tests {
     use super::*;
     use crate::env::{Secret, Setting};
+    use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
     fn settings(port: u16) -> PostgresSettings {
@@ -310,6 +319,26 @@ mod tests {
         for asked in asking {
             assert!(!asked.await.unwrap(), "nobody answers");
         }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_waits_for_any_more_is_finished_and_kept() {
+        const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+        let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = settings(slow.local_addr().unwrap().port());
+        let database = Database::replica(&settings, "test", 2).unwrap();
+        let impatient = within(Instant::now() + Duration::from_millis(20), database.lease());
+        assert!(matches!(impatient.await, Err(PostgresError::Deadline)));
+        let (mut connection, _) = slow.accept().await.unwrap();
+        connection.write_all(WELCOME).await.unwrap();
+        let kept = async {
+            while database.pool.status().available == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(CREATE_TIMEOUT * 3, kept)
+            .await
+            .expect("it is ready for the next one");
     }
 
     #[tokio::test(start_paused = true)]
