@@ -21,7 +21,7 @@ use service_kit::broker::{Brokers, PUBLISHER_HEARTBEAT_S};
 use service_kit::budget::RetryBudget;
 use service_kit::http::{self, Limits};
 use service_kit::metrics::HttpMetrics;
-use service_kit::postgres::{Database, PoolGauges};
+use service_kit::postgres::{Databases, PoolGauges, Sizes};
 use service_kit::publisher::Publisher;
 use service_kit::queues;
 use service_kit::readiness::Readiness;
@@ -31,10 +31,12 @@ use tokio::net::TcpListener;
 use config::Config;
 use server::{Api, Counters};
 
-/// Connections to the primary: direct inserts of a whole failover's ingest, and administrators' writes.
-const PRIMARY_CONNECTIONS: usize = 8;
-/// Connections to a replica: reads take about a millisecond each.
-const REPLICA_CONNECTIONS: usize = 8;
+/// To the primary: direct inserts of a whole failover's ingest, and administrators' writes. To a replica: reads, which take
+/// about a millisecond each. All of them are lost together when the address moves, and each that is made again costs more than a read.
+const CONNECTIONS: Sizes = Sizes {
+    primary: 4,
+    replica: 4,
+};
 
 /// Failures in a row after which a way is tried last.
 const FAILURES: u32 = 3;
@@ -57,8 +59,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     tokio::spawn(process.admin(readiness).serve(admin, nothing_more));
 
     let name = config.common.instance.as_str();
-    let primary = Database::primary(&config.postgres, name, PRIMARY_CONNECTIONS)?;
-    let replica = Database::replica(&config.postgres, name, REPLICA_CONNECTIONS)?;
+    let Databases { primary, replica } = Databases::new(&config.postgres, name, CONNECTIONS)?;
     let gauges = PoolGauges::new(metrics)?;
     tokio::spawn(primary.clone().watch("primary", primary_up, gauges.clone()));
     tokio::spawn(replica.clone().watch("replica", replica_up, gauges));

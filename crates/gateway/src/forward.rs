@@ -26,7 +26,7 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(320);
 const LATE_AFTER: Duration = Duration::from_millis(250);
 
 /// Time between an answer that may pass and the second try: at once would meet what the first one met. Together with two
-/// tries of the load balancer behind it this stays within the 500 ms that the one in front waits.
+/// tries of the load balancer behind it, both times, this stays within the 800 ms that the one in front waits.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Nobody was reached, or the api could keep or read nothing in its 130 ms: what stood in the way may be over in a moment, such as

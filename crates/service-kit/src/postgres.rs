@@ -5,6 +5,7 @@
 //! and a cancelled wait for a replica would turn into a commit that only one server knows.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -24,15 +25,16 @@ use crate::settings::PostgresSettings;
 
 /// On a bridge a dead address is silent; the real handshake takes well under a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
-/// Connections that a pool makes at the same time. Each costs the server a process: when every pool made all of its own at once
-/// after the address had moved, two processors were fully busy for 0.2 to 0.4 s, a third of it in Postgres.
-const AT_A_TIME: usize = 2;
+/// Connections that a process makes at the same time, to both servers together. Each costs the server a process. When every
+/// pool made two, 28 were under way after the address had moved, most of them for longer than [`CREATE_TIMEOUT`], and were begun
+/// again: up to 300 in 5 s, which kept two processors busy and reads from having any.
+const AT_A_TIME: usize = 1;
 /// Unacknowledged bytes for this long mean a cut network.
 const TCP_USER_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Keepalive: first after two seconds, then each second, three times.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(2);
-/// Handshake, authentication and the first query: the library has no bound of its own for the latter two.
-const CREATE_TIMEOUT: Duration = Duration::from_millis(300);
+/// Handshake, authentication and the first query, and the wait for a turn: the library has no bound of its own for the latter.
+const CREATE_TIMEOUT: Duration = Duration::from_millis(500);
 /// One round trip; a frozen server is found out here before it costs a whole request.
 const RECYCLE_TIMEOUT: Duration = Duration::from_millis(100);
 /// A request that finds all connections busy for longer had better try elsewhere.
@@ -74,6 +76,50 @@ impl PostgresError {
     }
 }
 
+/// The primary and a replica, for one process.
+#[derive(Clone)]
+pub struct Databases {
+    /// Throws connections to a server away that is primary no more.
+    pub primary: Database,
+    /// Any replica; the primary while there is none.
+    pub replica: Database,
+}
+
+/// The largest numbers of connections, each at least 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// To the primary.
+    pub primary: usize,
+    /// To replicas.
+    pub replica: usize,
+}
+
+impl Databases {
+    /// Connects when it is asked for a connection; `application` is the name that the server shows.
+    pub fn new(
+        settings: &PostgresSettings,
+        application: &str,
+        sizes: Sizes,
+    ) -> Result<Self, PostgresError> {
+        let turns = Arc::new(Semaphore::new(AT_A_TIME));
+        let pool = |address, size, recycling| {
+            Database::build(
+                settings,
+                address,
+                application,
+                size,
+                recycling,
+                turns.clone(),
+            )
+        };
+        let only_primary = RecyclingMethod::Custom(ONLY_PRIMARY.to_owned());
+        Ok(Self {
+            primary: pool(&settings.primary, sizes.primary, only_primary)?,
+            replica: pool(&settings.replica, sizes.replica, RecyclingMethod::Verified)?,
+        })
+    }
+}
+
 /// Connections to the server behind one address.
 #[derive(Clone)]
 pub struct Database {
@@ -81,32 +127,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// Connections to the primary; `size` is their largest number.
-    pub fn primary(
-        settings: &PostgresSettings,
-        application: &str,
-        size: usize,
-    ) -> Result<Self, PostgresError> {
-        let recycling = RecyclingMethod::Custom(ONLY_PRIMARY.to_owned());
-        Self::build(settings, &settings.primary, application, size, recycling)
-    }
-
-    /// Connections to a replica; `size` is their largest number.
-    pub fn replica(
-        settings: &PostgresSettings,
-        application: &str,
-        size: usize,
-    ) -> Result<Self, PostgresError> {
-        let recycling = RecyclingMethod::Verified;
-        Self::build(settings, &settings.replica, application, size, recycling)
-    }
-
     fn build(
         settings: &PostgresSettings,
         address: &HostPort,
         application: &str,
         size: usize,
         recycling_method: RecyclingMethod,
+        turns: Arc<Semaphore>,
     ) -> Result<Self, PostgresError> {
         let mut config = tokio_postgres::Config::new();
         config
@@ -123,7 +150,7 @@ impl Database {
             .keepalives_interval(Duration::from_secs(1))
             .keepalives_retries(3);
         let few = FewAtATime {
-            turns: Semaphore::new(AT_A_TIME),
+            turns,
             connect: ConfigConnectImpl { tls: NoTls },
         };
         let manager = Manager::from_connect(config, few, ManagerConfig { recycling_method });
@@ -167,7 +194,7 @@ impl Database {
 
 /// Makes connections, [`AT_A_TIME`]; the pool's patience counts from when it asks.
 struct FewAtATime {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     connect: ConfigConnectImpl<NoTls>,
 }
 
@@ -290,7 +317,7 @@ mod tests {
     async fn a_server_that_accepts_and_says_nothing_costs_no_more_than_the_create_timeout() {
         let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let settings = settings(frozen.local_addr().unwrap().port());
-        let database = Database::primary(&settings, "test", 2).unwrap();
+        let database = databases(&settings, 2).primary;
         let began = Instant::now();
         assert!(database.lease().await.is_err());
         assert!(
@@ -300,14 +327,22 @@ mod tests {
         );
     }
 
+    fn databases(settings: &PostgresSettings, size: usize) -> Databases {
+        let sizes = Sizes {
+            primary: size,
+            replica: size,
+        };
+        Databases::new(settings, "test", sizes).unwrap()
+    }
+
     #[tokio::test]
-    async fn a_pool_makes_few_connections_at_a_time() {
+    async fn a_process_makes_few_connections_at_a_time() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let settings = settings(silent.local_addr().unwrap().port());
-        let database = Database::primary(&settings, "test", 8).unwrap();
+        let Databases { primary, replica } = databases(&settings, 8);
         let asking: Vec<_> = (0..6)
-            .map(|_| {
-                let database = database.clone();
+            .map(|number| {
+                let database = [&primary, &replica][number % 2].clone();
                 tokio::spawn(async move { database.lease().await.is_ok() })
             })
             .collect();
@@ -326,7 +361,7 @@ mod tests {
         const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
         let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let settings = settings(slow.local_addr().unwrap().port());
-        let database = Database::replica(&settings, "test", 2).unwrap();
+        let database = databases(&settings, 2).replica;
         let impatient = within(Instant::now() + Duration::from_millis(20), database.lease());
         assert!(matches!(impatient.await, Err(PostgresError::Deadline)));
         let (mut connection, _) = slow.accept().await.unwrap();

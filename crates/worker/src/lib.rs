@@ -24,7 +24,7 @@ use service_kit::boot::{Failure, Process};
 use service_kit::broker::{Brokers, CONSUMER_HEARTBEAT_S};
 use service_kit::consumer::{Rejects, Subscription};
 use service_kit::dead_letters::DeadLetters;
-use service_kit::postgres::{Database, PoolGauges};
+use service_kit::postgres::{Databases, PoolGauges, Sizes};
 use service_kit::publisher::Publisher;
 use service_kit::queues;
 use service_kit::readiness::Readiness;
@@ -44,10 +44,11 @@ use metrics::Counters;
 use pages::Pages;
 use store::Store;
 
-/// To the primary: ingest, changes, both kinds of leftovers, limits, and the watch.
-const CONNECTIONS: usize = 6;
-/// To a replica: limits.
-const REPLICA_CONNECTIONS: usize = 1;
+/// To the primary: ingest, changes, both kinds of leftovers, limits, and the watch. To a replica: limits.
+const CONNECTIONS: Sizes = Sizes {
+    primary: 6,
+    replica: 1,
+};
 /// Readings per queue and broker that may wait here for the database: what comes within a failover has to be here, because
 /// its alerts can't wait. Two workers hold 9000, 25 s hold 3500 at the peak.
 const WAITING: u16 = 500;
@@ -91,8 +92,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     let control = move |request| dead_letters::control(request, letters.clone());
     tokio::spawn(process.admin(readiness).serve(admin, control));
 
-    let primary = Database::primary(&config.postgres, name, CONNECTIONS)?;
-    let replica = Database::replica(&config.postgres, name, REPLICA_CONNECTIONS)?;
+    let Databases { primary, replica } = Databases::new(&config.postgres, name, CONNECTIONS)?;
     let gauges = PoolGauges::new(metrics)?;
     tokio::spawn(primary.clone().watch("primary", primary_up, gauges));
     let limits = Limits::default();

@@ -16,7 +16,7 @@ use service_kit::admin::nothing_more;
 use service_kit::boot::{Failure, Process};
 use service_kit::budget::RetryBudget;
 use service_kit::http::{self, Limits};
-use service_kit::postgres::{Database, PoolGauges};
+use service_kit::postgres::{Databases, PoolGauges, Sizes};
 use service_kit::readiness::Readiness;
 use service_kit::redis_link::RedisLink;
 use tokio::net::TcpListener;
@@ -26,8 +26,11 @@ use config::Config;
 use hub::{Counters, Hub};
 use server::Live;
 
-/// Connections to each server: sweeps and resumes only.
-const CONNECTIONS: usize = 4;
+/// Sweeps and resumes only.
+const CONNECTIONS: Sizes = Sizes {
+    primary: 2,
+    replica: 2,
+};
 
 /// Serves until shut down.
 pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
@@ -43,8 +46,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
     tokio::spawn(process.admin(readiness).serve(admin, nothing_more));
 
     let name = config.common.instance.as_str();
-    let primary = Database::primary(&config.postgres, name, CONNECTIONS)?;
-    let replica = Database::replica(&config.postgres, name, CONNECTIONS)?;
+    let Databases { primary, replica } = Databases::new(&config.postgres, name, CONNECTIONS)?;
     let gauges = PoolGauges::new(metrics)?;
     tokio::spawn(primary.clone().watch("primary", primary_up, gauges.clone()));
     tokio::spawn(replica.clone().watch("replica", replica_up, gauges));
