@@ -32,10 +32,10 @@ use config::Config;
 use server::{Api, Counters};
 
 /// To the primary: direct inserts of a whole failover's ingest, and administrators' writes. To a replica: reads, which take
-/// about a millisecond each. All of them are lost together when the address moves, and each that is made again costs more than a read.
+/// about a millisecond each. They are lost together with their load balancer, and each that is made again costs more than a read.
 const CONNECTIONS: Sizes = Sizes {
-    primary: 4,
-    replica: 4,
+    primary: 3,
+    replica: 3,
 };
 
 /// Failures in a row after which a way is tried last.

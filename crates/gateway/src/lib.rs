@@ -296,7 +296,7 @@ mod tests {
         ] {
             let api = server(answers).await.to_string();
             let site = site(&[("API_UPSTREAM", &api)]).await;
-            let asked = std::time::Instant::now();
+            let asked = tokio::time::Instant::now();
             let said = answer(site.send(POST).await).await;
             assert!(said.starts_with(status), "{said}");
             let waited = asked.elapsed() >= std::time::Duration::from_millis(100);

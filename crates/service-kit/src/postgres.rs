@@ -1,45 +1,35 @@
 //! Postgres pools that neither hang on a frozen server nor keep using one that lost its role.
 //!
+//! A server is reached in several ways, one through each load balancer, with a pool of connections for each: what is lost
+//! with one of them is not needed, and nothing has to be made in a hurry while the processors are busy anyway.
+//!
 //! The client library bounds only the TCP handshake, so every use runs under the caller's deadline, and a
 //! connection that is not explicitly given back is closed: an abandoned query may still be running on it,
 //! and a cancelled wait for a replica would turn into a commit that only one server knows.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{
-    Client, ConfigConnectImpl, Connect, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod, Runtime,
-};
-use futures_util::future::BoxFuture;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use deadpool_postgres::{Client, Object, RecyclingMethod};
 use tokio::time::Instant;
-use tokio_postgres::NoTls;
 
-use crate::env::HostPort;
+use crate::budget::RetryBudget;
+use crate::hedge::{self, Unanswered};
 use crate::metrics::Metrics;
 use crate::readiness::Dependency;
 use crate::settings::PostgresSettings;
 
-/// On a bridge a dead address is silent; the real handshake takes well under a millisecond.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
-/// Connections that a process makes at the same time, to both servers together. Each costs the server a process. When every
-/// pool made two, 28 were under way after the address had moved, most of them for longer than [`CREATE_TIMEOUT`], and were begun
-/// again: up to 300 in 5 s, which kept two processors busy and reads from having any.
-const AT_A_TIME: usize = 1;
-/// Unacknowledged bytes for this long mean a cut network.
-const TCP_USER_TIMEOUT: Duration = Duration::from_millis(1500);
-/// Keepalive: first after two seconds, then each second, three times.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(2);
-/// Handshake, authentication and the first query, and the wait for a turn: the library has no bound of its own for the latter.
-const CREATE_TIMEOUT: Duration = Duration::from_millis(500);
-/// One round trip; a frozen server is found out here before it costs a whole request.
-const RECYCLE_TIMEOUT: Duration = Duration::from_millis(100);
-/// A request that finds all connections busy for longer had better try elsewhere.
-const WAIT_TIMEOUT: Duration = Duration::from_millis(50);
-/// How often a pool is asked whether its server answers.
+mod way;
+
+use way::{Turns, Way};
+
+/// A connection that is ready is checked within a millisecond or two; after this it is asked for in the next way as well.
+const NEXT_WAY_AFTER: Duration = Duration::from_millis(20);
+/// Nobody waits longer for a connection.
+const LEASE_WITHIN: Duration = Duration::from_secs(1);
+/// How often one of the ways is asked, in turn, whether its server answers.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 /// Patience of that question.
 const WATCH_DEADLINE: Duration = Duration::from_millis(400);
@@ -50,19 +40,16 @@ const ONLY_PRIMARY: &str = "SELECT 1 / (CASE WHEN pg_is_in_recovery() THEN 0 ELS
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// No connection in time.
+    /// No connection, in whatever way.
     #[error("no connection to postgres: {0}")]
-    Connection(#[from] PoolError),
-    /// The checkout was cut short: the process ends, or there is a defect in it.
-    #[error("checkout of a postgres connection ended: {0}")]
-    Checkout(#[from] tokio::task::JoinError),
+    Connection(#[from] Unanswered),
     /// The server or the connection to it failed.
     #[error("postgres query failed: {}", Self::detail(.0))]
     Query(#[from] tokio_postgres::Error),
     /// The deadline passed.
     #[error("postgres gave no answer in time")]
     Deadline,
-    /// The pool could not be made.
+    /// A pool could not be made.
     #[error("postgres pool: {0}")]
     Build(#[from] deadpool_postgres::BuildError),
 }
@@ -85,7 +72,7 @@ pub struct Databases {
     pub replica: Database,
 }
 
-/// The largest numbers of connections, each at least 1.
+/// The largest numbers of connections in each way, each at least 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     /// To the primary.
@@ -101,115 +88,73 @@ impl Databases {
         application: &str,
         sizes: Sizes,
     ) -> Result<Self, PostgresError> {
-        let turns = Arc::new(Semaphore::new(AT_A_TIME));
-        let pool = |address, size, recycling| {
-            Database::build(
-                settings,
-                address,
-                application,
-                size,
-                recycling,
-                turns.clone(),
-            )
-        };
         let only_primary = RecyclingMethod::Custom(ONLY_PRIMARY.to_owned());
+        let (mut primary, mut replica) = (vec![], vec![]);
+        for (to_primary, to_replica) in settings.primary.iter().zip(&settings.replica) {
+            let turns = Turns::default();
+            let way = |address, size, recycling: &RecyclingMethod| {
+                let turns = turns.clone();
+                Way::new(settings, address, application, size, recycling, turns)
+            };
+            primary.push(way(to_primary, sizes.primary, &only_primary)?);
+            replica.push(way(to_replica, sizes.replica, &RecyclingMethod::Verified)?);
+        }
         Ok(Self {
-            primary: pool(&settings.primary, sizes.primary, only_primary)?,
-            replica: pool(&settings.replica, sizes.replica, RecyclingMethod::Verified)?,
+            primary: Database::new(primary),
+            replica: Database::new(replica),
         })
     }
 }
 
-/// Connections to the server behind one address.
+/// Connections to a server in each of the ways that lead to it.
 #[derive(Clone)]
 pub struct Database {
-    pool: Pool,
+    ways: Arc<[Way]>,
+    turn: Arc<AtomicUsize>,
+    hedges: Arc<RetryBudget>,
 }
 
 impl Database {
-    fn build(
-        settings: &PostgresSettings,
-        address: &HostPort,
-        application: &str,
-        size: usize,
-        recycling_method: RecyclingMethod,
-        turns: Arc<Semaphore>,
-    ) -> Result<Self, PostgresError> {
-        let mut config = tokio_postgres::Config::new();
-        config
-            .host(&address.host)
-            .port(address.port)
-            .user(&settings.user)
-            .password(settings.password.reveal())
-            .dbname(&settings.database)
-            .application_name(application)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_user_timeout(TCP_USER_TIMEOUT)
-            .keepalives(true)
-            .keepalives_idle(KEEPALIVE_IDLE)
-            .keepalives_interval(Duration::from_secs(1))
-            .keepalives_retries(3);
-        let few = FewAtATime {
-            turns,
-            connect: ConfigConnectImpl { tls: NoTls },
-        };
-        let manager = Manager::from_connect(config, few, ManagerConfig { recycling_method });
-        let pool = Pool::builder(manager)
-            .max_size(size)
-            .runtime(Runtime::Tokio1)
-            .create_timeout(Some(CREATE_TIMEOUT))
-            .recycle_timeout(Some(RECYCLE_TIMEOUT))
-            .wait_timeout(Some(WAIT_TIMEOUT))
-            .build()?;
-        Ok(Self { pool })
+    fn new(ways: Vec<Way>) -> Self {
+        Self {
+            ways: ways.into(),
+            turn: Arc::default(),
+            hedges: Arc::default(),
+        }
     }
 
     /// A connection, checked just now.
-    ///
-    /// Who asks may run out of patience before it is made or checked. It is finished all the same, and the next one finds it: thrown
-    /// away half made, again and again, there would be none for as long as the server needs longer than anybody's patience.
     pub async fn lease(&self) -> Result<Lease, PostgresError> {
-        let pool = self.pool.clone();
-        let checkout = tokio::spawn(async move { pool.get().await });
+        let ways = self.in_turn();
+        let tries = ways.iter().map(|way| way.checkout());
+        let deadline = Instant::now() + LEASE_WITHIN;
+        let (number, client) =
+            hedge::first_of(tries, NEXT_WAY_AFTER, deadline, &self.hedges).await?;
+        ways[..number].iter().for_each(|way| way.set_up(false));
         Ok(Lease {
-            client: Some(checkout.await??),
+            client: Some(client),
         })
     }
 
-    /// Asks the server for a sign of life, again and again, and keeps `up` and the pool's gauges current.
+    /// All ways, those first that are not known to be down, and among them each as often as the others.
+    fn in_turn(&self) -> Vec<&Way> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.ways.len();
+        let (before, after) = self.ways.split_at(turn);
+        let mut ways: Vec<_> = after.iter().chain(before).collect();
+        ways.sort_by_key(|way| !way.is_up());
+        ways
+    }
+
+    /// Asks the server for a sign of life in one way after another, again and again, and keeps `up` and the pools' gauges current.
     pub async fn watch(self, name: &'static str, up: Dependency, gauges: PoolGauges) {
-        loop {
-            let asked = within(Instant::now() + WATCH_DEADLINE, async {
-                // The role check on checkout is the question; a fresh connection proves itself by being made.
-                self.lease().await?.give_back();
-                Ok(())
-            });
-            up.set(asked.await.is_ok());
-            let status = self.pool.status();
-            gauges.show(name, status.size, status.available, status.waiting);
+        for way in self.ways.iter().cycle() {
+            // The role check on checkout is the question; a fresh connection proves itself by being made.
+            let asked = tokio::time::timeout(WATCH_DEADLINE, way.checkout()).await;
+            way.set_up(matches!(asked, Ok(Some(_))));
+            up.set(self.ways.iter().any(Way::is_up));
+            gauges.show(name, &self.ways);
             tokio::time::sleep(WATCH_EVERY).await;
         }
-    }
-}
-
-/// Makes connections, [`AT_A_TIME`]; the pool's patience counts from when it asks.
-struct FewAtATime {
-    turns: Arc<Semaphore>,
-    connect: ConfigConnectImpl<NoTls>,
-}
-
-impl Connect for FewAtATime {
-    fn connect(
-        &self,
-        config: &tokio_postgres::Config,
-    ) -> BoxFuture<'_, Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>>
-    {
-        let config = config.clone();
-        Box::pin(async move {
-            // Nobody closes it, so everybody gets a turn.
-            let _turn = self.turns.acquire().await;
-            self.connect.connect(&config).await
-        })
     }
 }
 
@@ -278,7 +223,13 @@ impl PoolGauges {
         )?))
     }
 
-    fn show(&self, pool: &str, size: usize, available: usize, waiting: usize) {
+    fn show(&self, pool: &str, ways: &[Way]) {
+        let (mut size, mut available, mut waiting) = (0, 0, 0);
+        for status in ways.iter().map(Way::status) {
+            size += status.size;
+            available += status.available;
+            waiting += status.waiting;
+        }
         for (state, value) in [
             ("size", size),
             ("available", available),
@@ -295,29 +246,46 @@ impl PoolGauges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{Secret, Setting};
+    use crate::env::{HostPort, Secret, Setting};
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+    use way::{AT_A_TIME, CREATE_TIMEOUT};
 
-    fn settings(port: u16) -> PostgresSettings {
-        let address = HostPort {
+    /// What a server says that asks for no password.
+    const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+
+    async fn listener() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").await.unwrap()
+    }
+
+    fn settings(ways: &[&TcpListener]) -> PostgresSettings {
+        let address = |way: &&TcpListener| HostPort {
             host: "127.0.0.1".into(),
-            port,
+            port: way.local_addr().unwrap().port(),
         };
+        let addresses: Vec<_> = ways.iter().map(address).collect();
         PostgresSettings {
-            primary: address.clone(),
-            replica: address,
+            primary: addresses.clone(),
+            replica: addresses,
             user: "u".into(),
             password: Secret::read("p").unwrap(),
             database: "d".into(),
         }
     }
 
+    fn databases(ways: &[&TcpListener], size: usize) -> Databases {
+        let sizes = Sizes {
+            primary: size,
+            replica: size,
+        };
+        Databases::new(&settings(ways), "test", sizes).unwrap()
+    }
+
     #[tokio::test]
     async fn a_server_that_accepts_and_says_nothing_costs_no_more_than_the_create_timeout() {
-        let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = settings(frozen.local_addr().unwrap().port());
-        let database = databases(&settings, 2).primary;
+        let frozen = listener().await;
+        let database = databases(&[&frozen], 2).primary;
         let began = Instant::now();
         assert!(database.lease().await.is_err());
         assert!(
@@ -327,19 +295,10 @@ mod tests {
         );
     }
 
-    fn databases(settings: &PostgresSettings, size: usize) -> Databases {
-        let sizes = Sizes {
-            primary: size,
-            replica: size,
-        };
-        Databases::new(settings, "test", sizes).unwrap()
-    }
-
     #[tokio::test]
     async fn a_process_makes_few_connections_at_a_time() {
-        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = settings(silent.local_addr().unwrap().port());
-        let Databases { primary, replica } = databases(&settings, 8);
+        let silent = listener().await;
+        let Databases { primary, replica } = databases(&[&silent], 8);
         let asking: Vec<_> = (0..6)
             .map(|number| {
                 let database = [&primary, &replica][number % 2].clone();
@@ -358,22 +317,43 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_nobody_waits_for_any_more_is_finished_and_kept() {
-        const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
-        let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = settings(slow.local_addr().unwrap().port());
-        let database = databases(&settings, 2).replica;
+        let slow = listener().await;
+        let database = databases(&[&slow], 2).replica;
         let impatient = within(Instant::now() + Duration::from_millis(20), database.lease());
         assert!(matches!(impatient.await, Err(PostgresError::Deadline)));
         let (mut connection, _) = slow.accept().await.unwrap();
         connection.write_all(WELCOME).await.unwrap();
         let kept = async {
-            while database.pool.status().available == 0 {
+            while database.ways[0].status().available == 0 {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(CREATE_TIMEOUT * 3, kept)
             .await
             .expect("it is ready for the next one");
+    }
+
+    #[tokio::test]
+    async fn a_way_that_is_silent_is_gone_round_and_then_asked_last() {
+        let (silent, good) = (listener().await, listener().await);
+        let database = databases(&[&silent, &good], 2).primary;
+        database.ways.iter().for_each(|way| way.set_up(true));
+        let served: JoinHandle<()> = tokio::spawn(async move {
+            let mut open = vec![];
+            loop {
+                let (mut connection, _) = good.accept().await.unwrap();
+                connection.write_all(WELCOME).await.unwrap();
+                open.push(connection);
+            }
+        });
+        let began = Instant::now();
+        let leased = database.lease().await.expect("one way is good");
+        assert!(began.elapsed() < CREATE_TIMEOUT, "{:?}", began.elapsed());
+        for _ in 0..3 {
+            assert!(std::ptr::eq(database.in_turn()[0], &database.ways[1]));
+        }
+        drop(leased);
+        served.abort();
     }
 
     #[tokio::test(start_paused = true)]

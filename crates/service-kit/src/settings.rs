@@ -8,10 +8,11 @@ use crate::publisher::HEDGE_AFTER;
 /// Where Postgres is (`POSTGRES_*`).
 #[derive(Debug, Clone)]
 pub struct PostgresSettings {
-    /// Leads to the primary (`POSTGRES_PRIMARY`).
-    pub primary: HostPort,
-    /// Leads to any replica (`POSTGRES_REPLICA`); the primary's address when absent.
-    pub replica: HostPort,
+    /// Each leads to the primary (`POSTGRES_PRIMARY`).
+    pub primary: Vec<HostPort>,
+    /// Each leads to any replica, through the same as the primary's address in its place (`POSTGRES_REPLICA`); the primary's
+    /// addresses when absent.
+    pub replica: Vec<HostPort>,
     /// `POSTGRES_USER`.
     pub user: String,
     /// `POSTGRES_PASSWORD`.
@@ -23,12 +24,21 @@ pub struct PostgresSettings {
 impl PostgresSettings {
     /// Reads them. `None` means that `env` noted a mistake.
     pub fn read(env: &mut Env<'_>) -> Option<Self> {
-        let primary = env.required::<HostPort>("POSTGRES_PRIMARY");
+        let primary = env.required::<Vec<HostPort>>("POSTGRES_PRIMARY");
         let replica = match &primary {
             Some(primary) => env.or("POSTGRES_REPLICA", primary.clone()),
             None => None,
         };
         let user = env.or("POSTGRES_USER", "gameday".to_owned());
+        if let (Some(primary), Some(replica)) = (&primary, &replica)
+            && primary.len() != replica.len()
+        {
+            env.mistake(format!(
+                "POSTGRES_REPLICA: {} addresses, but {} of POSTGRES_PRIMARY",
+                replica.len(),
+                primary.len()
+            ));
+        }
         let password = env.required("POSTGRES_PASSWORD");
         let database = env.or("POSTGRES_DATABASE", "gameday".to_owned());
         Some(Self {
@@ -130,5 +140,21 @@ mod tests {
         let settings = PostgresSettings::read(&mut env).unwrap();
         assert_eq!(settings.replica, settings.primary);
         assert!(!format!("{settings:?}").contains("secret\""));
+    }
+
+    #[test]
+    fn each_way_leads_to_the_primary_and_to_a_replica() {
+        let source = |name: &str| match name {
+            "POSTGRES_PRIMARY" => Some("a:5432,b:5432".to_owned()),
+            "POSTGRES_REPLICA" => Some("a:5433".to_owned()),
+            "POSTGRES_PASSWORD" => Some("secret".to_owned()),
+            _ => None,
+        };
+        let mut env = Env::new(&source);
+        let settings = PostgresSettings::read(&mut env);
+        assert_eq!(
+            env.finish(|| settings).unwrap_err().0,
+            ["POSTGRES_REPLICA: 1 addresses, but 2 of POSTGRES_PRIMARY"]
+        );
     }
 }

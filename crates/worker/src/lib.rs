@@ -46,7 +46,7 @@ use store::Store;
 
 /// To the primary: ingest, changes, both kinds of leftovers, limits, and the watch. To a replica: limits.
 const CONNECTIONS: Sizes = Sizes {
-    primary: 6,
+    primary: 4,
     replica: 1,
 };
 /// Readings per queue and broker that may wait here for the database: what comes within a failover has to be here, because
