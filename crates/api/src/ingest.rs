@@ -12,10 +12,11 @@ use wire::{Accepted, Reading};
 use crate::server::Api;
 use crate::validate;
 
-/// A confirmation by then leaves time for the second path within the 100 ms that a client is promised.
-const FIRST_PATH_WITHIN: Duration = Duration::from_millis(70);
-/// Late is better than refused, but the load balancer gives up after 150 ms.
-const BOTH_PATHS_WITHIN: Duration = Duration::from_millis(130);
+/// Late is better than refused, but the load balancer gives up after 150 ms, except with the last try.
+pub(crate) const WITHIN: Duration = Duration::from_millis(130);
+/// The first path's part of it: a confirmation after 70 ms leaves time for the second path within the 100 ms that a client is
+/// promised.
+const FIRST_PATH: f64 = 0.54;
 
 /// The update makes a repeated insert write something: it then waits for a replica as the first one did,
 /// and cannot confirm a row that exists on a cut-off primary alone.
@@ -39,6 +40,7 @@ impl Api {
         self: &Arc<Self>,
         reading: Reading,
         began: Instant,
+        within: Duration,
     ) -> Response<Plain> {
         if let Err(refusal) = validate::reading(&reading) {
             return refusal.into();
@@ -47,7 +49,7 @@ impl Api {
             reading_id: reading.reading_id,
         };
         let kept = match self.write_behind {
-            Duration::ZERO => self.make_durable(&reading, began).await,
+            Duration::ZERO => self.make_durable(&reading, began, within).await,
             delay => {
                 self.clone().keep_later(reading, delay);
                 true
@@ -67,22 +69,19 @@ impl Api {
     fn keep_later(self: Arc<Self>, reading: Reading, delay: Duration) {
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
-            self.make_durable(&reading, Instant::now()).await;
+            self.make_durable(&reading, Instant::now(), WITHIN).await;
         });
     }
 
     /// Whether the reading can't be lost any more.
-    async fn make_durable(&self, reading: &Reading, began: Instant) -> bool {
+    async fn make_durable(&self, reading: &Reading, began: Instant, within: Duration) -> bool {
         // While the queues fail, every reading would first wait for them in vain.
         let queue_first = self.queue_breaker().allows(began);
         let paths = match queue_first {
             true => [Path::Queue, Path::Postgres],
             false => [Path::Postgres, Path::Queue],
         };
-        for (path, patience) in paths
-            .into_iter()
-            .zip([FIRST_PATH_WITHIN, BOTH_PATHS_WITHIN])
-        {
+        for (path, patience) in paths.into_iter().zip([within.mul_f64(FIRST_PATH), within]) {
             if self.keep(path, reading, began + patience).await {
                 return true;
             }

@@ -21,6 +21,7 @@ use service_kit::routes::Route;
 use tokio::time::Instant;
 
 use crate::assets;
+use crate::ingest;
 use crate::validate::Refusal;
 
 /// Largest body in bytes: requests here are a few hundred; the gateway has a limit of its own.
@@ -115,10 +116,12 @@ impl Api {
         request: Request<Incoming>,
         began: Instant,
     ) -> Response<Plain> {
-        let by = began + self.read_deadline;
+        let patience = |usually| deadline::patience(request.headers(), began, usually);
+        let by = began + patience(self.read_deadline);
+        let ingest_within = patience(ingest::WITHIN);
         match route {
             Route::PostVitals => match body(request).await {
-                Ok(reading) => self.post_vitals(reading, began).await,
+                Ok(reading) => self.post_vitals(reading, began, ingest_within).await,
                 Err(refused) => refused,
             },
             Route::Patient(id) => self.patient(id, by).await,

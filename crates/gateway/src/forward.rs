@@ -22,11 +22,12 @@ use crate::priority::Priority;
 /// The api answers within 130 ms and the load balancer between repeats once after 150 ms: whoever is silent
 /// for longer than this is gone. Writes that wait for a replica take up to a second and get all the time.
 const ANSWER_WITHIN: Duration = Duration::from_millis(320);
+/// Both tries together, which leaves time for a third hop: the load balancer in front asks another gateway after 800 ms.
+const BOTH_WITHIN: Duration = Duration::from_millis(750);
 /// An answer after this is late: it needed the load balancer's repetition, and the slowest way of the api behind it.
 const LATE_AFTER: Duration = Duration::from_millis(250);
 
-/// Time between an answer that may pass and the second try: at once would meet what the first one met. Together with two
-/// tries of the load balancer behind it, both times, this stays within the 800 ms that the one in front waits.
+/// Time between an answer that may pass and the second try: at once would meet what the first one met.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Nobody was reached, or the api could keep or read nothing in its 130 ms: what stood in the way may be over in a moment, such as
@@ -105,16 +106,16 @@ impl Gate {
         body: Bytes,
         deadline: Instant,
     ) -> Result<Response<Answer>, Failure> {
-        let patience = match parts.method {
-            Method::PUT => self.request_timeout,
-            _ => ANSWER_WITHIN,
+        let (patience, last_by) = match parts.method {
+            Method::PUT => (self.request_timeout, deadline),
+            _ => (ANSWER_WITHIN, deadline.min(Instant::now() + BOTH_WITHIN)),
         };
         self.retries.earn();
         let connection = self.api.take(deadline).await;
         let connection = connection.map_err(|_| self.unreachable())?;
         let reused = connection.reused;
         let by = deadline.min(Instant::now() + patience);
-        let first = match self.attempt(connection, &parts, &body, by).await {
+        let first = match self.attempt(connection, &parts, &body, by, false).await {
             Ok(response) if PASSING.contains(&response.status()) => Ok(response),
             Ok(response) => return Ok(response),
             Err(Try::Silent) => {
@@ -128,7 +129,7 @@ impl Gate {
             Ok(_) => Instant::now() + PAUSE,
             Err(_) => Instant::now(),
         };
-        if again_at >= deadline || !self.retries.spend() {
+        if again_at >= last_by || !self.retries.spend() {
             return first;
         }
         tokio::time::sleep_until(again_at).await;
@@ -136,23 +137,25 @@ impl Gate {
         self.counters.retries.inc();
         let connection = self.api.fresh(deadline).await;
         let connection = connection.map_err(|_| self.unreachable())?;
-        let answered = self.attempt(connection, &parts, &body, deadline).await;
+        let answered = self.attempt(connection, &parts, &body, last_by, true).await;
         answered.map_err(|failed| match failed {
             Try::Closed => Failure::Unreachable,
             Try::Silent | Try::Late => Failure::Deadline,
         })
     }
 
-    /// Asks once, and says how long this try waits.
+    /// Asks once, and says how long this try waits and whether it is the last.
     async fn attempt(
         &self,
         mut connection: Connection,
         parts: &Parts,
         body: &Bytes,
         by: Instant,
+        last: bool,
     ) -> Result<Response<Answer>, Try> {
         let mut request = Request::from_parts(parts.clone(), Full::new(body.clone()));
         deadline::tell(request.headers_mut(), by).map_err(|TooLate| Try::Late)?;
+        deadline::mark(request.headers_mut(), last);
         let sent = connection.sender.send_request(request);
         match tokio::time::timeout_at(by, sent).await {
             Ok(Ok(response)) => Ok(self.answer(response, connection.sender)),

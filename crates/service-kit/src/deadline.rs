@@ -11,6 +11,10 @@ use tokio::time::Instant;
 
 /// How long the sender goes on waiting, in whole milliseconds.
 pub const HEADER: &str = "x-deadline-ms";
+/// Says that nobody asks once more.
+pub const LAST_TRY: &str = "x-last-try";
+/// What the way back of an answer takes, with a processor that is busy.
+const WAY_BACK: Duration = Duration::from_millis(20);
 /// With less than this left no answer comes in time: the quickest takes 3 ms.
 pub const LEAST: Duration = Duration::from_millis(5);
 
@@ -32,6 +36,25 @@ pub fn told(headers: &HeaderMap, came: Instant) -> Result<Option<Instant>, TooLa
         left if left < LEAST => Err(TooLate),
         left => Ok(Some(came + left)),
     }
+}
+
+/// For how long to go on with a request that came at `came`: `usually` it is given up early, because another try may be quicker.
+/// The last try takes all of the time that its sender waits.
+pub fn patience(headers: &HeaderMap, came: Instant, usually: Duration) -> Duration {
+    match told(headers, came) {
+        Ok(Some(by)) if headers.contains_key(LAST_TRY) => {
+            usually.max((by - came).saturating_sub(WAY_BACK))
+        }
+        _ => usually,
+    }
+}
+
+/// Marks a request as the last try, or takes the mark away that somebody else has set.
+pub fn mark(headers: &mut HeaderMap, last_try: bool) {
+    match last_try {
+        true => headers.insert(LAST_TRY, HeaderValue::from_static("1")),
+        false => headers.remove(LAST_TRY),
+    };
 }
 
 /// Tells the next hop, in place of what the headers said before.
@@ -79,6 +102,24 @@ mod tests {
         assert!(headers.is_empty());
         assert_eq!(told(&saying("4"), now), Err(TooLate));
         assert_eq!(told(&saying("5"), now), Ok(Some(now + LEAST)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_try_takes_the_time_that_is_left() {
+        const USUALLY: Duration = Duration::from_millis(90);
+        let now = Instant::now();
+        let mut headers = saying("400");
+        assert_eq!(patience(&headers, now, USUALLY), USUALLY);
+        mark(&mut headers, true);
+        let left = Duration::from_millis(380);
+        assert_eq!(patience(&headers, now, USUALLY), left);
+        mark(&mut headers, false);
+        assert_eq!(patience(&headers, now, USUALLY), USUALLY);
+        for little in ["4", "50", "soon"] {
+            let mut headers = saying(little);
+            mark(&mut headers, true);
+            assert_eq!(patience(&headers, now, USUALLY), USUALLY, "{little}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
