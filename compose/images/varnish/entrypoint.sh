@@ -86,14 +86,16 @@ hold_addresses() {
     done
 }
 
-# The addresses leave first, then Varnish. The kernel sends no answer from an address that it does not have, so what is
-# under way needs them a moment longer: on `lo`, where nobody is told of them (`arp_ignore`).
+# The kernel sends no answer from an address that it does not have, so what is under way when one moves needs it a moment
+# longer, also on a node that gives the other's back: on `lo`, where nobody is told of it (`arp_ignore`).
+for octet in "$OCTET" "$PEER_OCTET"; do
+    ip address add "$EDGE.$((octet + 80))/32" dev lo
+done
+
+# The addresses leave first, then Varnish.
 stop() {
     trap '' TERM INT
     kill "$holder"
-    for octet in "$OCTET" "$PEER_OCTET"; do
-        ip address add "$EDGE.$((octet + 80))/32" dev lo || :
-    done
     kill "$(cat /run/keepalived.pid)"
     sleep 0.3
     kill "$varnish"

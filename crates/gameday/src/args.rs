@@ -188,8 +188,8 @@ pub(crate) struct SurviveArgs {
     /// How often each is done to each
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) repetitions: u32,
-    /// Users at every moment
-    #[arg(long, default_value_t = 800, value_parser = value_parser!(u32).range(1..=20_000))]
+    /// Users at every moment; the scenario has 500, and 1,450 in its busiest hour
+    #[arg(long, default_value_t = 500, value_parser = value_parser!(u32).range(1..=20_000))]
     pub(crate) users: u32,
     /// Time between a fault and its healing
     #[arg(long, default_value = "10s")]
