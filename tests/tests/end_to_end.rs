@@ -97,6 +97,7 @@ fn the_quick_drill_comes_to_a_verdict_about_every_component() {
         assert_eq!(episode["state"], "complete", "{episode}");
     }
     assert_eq!(verdict["ledger"]["lost"], 0, "{said}");
+    assert!(!said.contains("no counter was read"), "{said}");
     assert_eq!(left_of(&said), Vec::<String>::new());
     // Judged again, byte for byte.
     let first = fs::read(folder.join("verdict.json")).expect("a verdict");

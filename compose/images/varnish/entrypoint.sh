@@ -103,8 +103,10 @@ stop() {
     exit 0
 }
 
+# Only its own user may read Varnish's statistics: root is denied them here, for want of the capability to override it.
+as_varnish='setpriv --reuid=varnish --regid=varnish --clear-groups --bounding-set=-all --inh-caps=-all'
 while :; do
-    socat TCP-LISTEN:9131,fork,reuseaddr,max-children=4 EXEC:'/bin/sh /usr/local/bin/statistics.sh' || true
+    $as_varnish socat TCP-LISTEN:9131,fork,reuseaddr,max-children=4 EXEC:'/bin/sh /usr/local/bin/statistics.sh' || true
     sleep 0.5
 done &
 hold_addresses &
@@ -113,7 +115,7 @@ holder=$!
 # Without the jail the server needs no privilege at all, so it gives up what keepalived needs. Few threads: two cores, and
 # a pool costs memory. Connections are kept for longer than a clinician looks at a page: on a new one the request that a dying
 # node was answering is lost, on a kept one a client sends it again.
-setpriv --reuid=varnish --regid=varnish --clear-groups --bounding-set=-all --inh-caps=-all \
+$as_varnish \
     varnishd -F -j none -a :80 -f /tmp/gameday.vcl -s malloc,96m -n /run/varnish-work \
     -p default_ttl=0 -p default_grace=10 -p thread_pools=1 -p thread_pool_min=30 -p thread_pool_max=1000 \
     -p vsl_space=16m -p max_restarts=2 -p timeout_idle=60 &
