@@ -242,9 +242,10 @@ impl Survival {
         Duration::from_secs(seconds.ceil() as u64)
     }
 
-    /// What a trial is expected to take from blow to full health, before any was seen.
+    /// What a trial is expected to take from blow to full health, before any was seen. In the mean of 89 kills it was the hold and
+    /// 2.6 s.
     pub fn guess(&self) -> Duration {
-        self.hold + Duration::from_secs(6)
+        self.hold + Duration::from_secs(3)
     }
 }
 
