@@ -12,7 +12,14 @@ const NAMED: usize = 10;
 /// The state at one moment: rules of all tables, queueing disciplines, addresses and routes for a network fault;
 /// stopped processes for the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Digest(Vec<String>);
+pub(crate) struct Digest {
+    /// Rules, queueing disciplines, processes.
+    lines: Vec<String>,
+    /// Addresses and routes.
+    listed: Vec<String>,
+    /// Addresses that VRRP had given the target at that moment.
+    floating: BTreeSet<String>,
+}
 
 impl Digest {
     /// Looks at what the fault may touch.
@@ -22,7 +29,7 @@ impl Digest {
     pub(crate) fn take(fault: &Fault) -> Result<Self, String> {
         match fault {
             Fault::Network(_) => Self::of_network(),
-            Fault::Process(_) => Ok(Self(stopped())),
+            Fault::Process(_) => Ok(Self::listing(stopped(), "", "")),
         }
     }
 
@@ -36,13 +43,46 @@ impl Digest {
         lines.extend(qdiscs.lines().map(steady));
         let addresses = command::run("ip", &["-oneline", "address", "show"])?;
         let routes = command::run("ip", &["-oneline", "route", "show", "table", "all"])?;
-        lines.extend(settled(&addresses, &routes));
-        Ok(Self(lines))
+        Ok(Self::listing(lines, &addresses, &routes))
+    }
+
+    /// The lines of a state, and what `ip` says of addresses and routes.
+    fn listing(lines: Vec<String>, addresses: &str, routes: &str) -> Self {
+        let listed = addresses.lines().chain(routes.lines()).map(steady);
+        let floating = addresses.lines().filter_map(floating).map(Into::into);
+        Self {
+            lines,
+            listed: listed.collect(),
+            floating: floating.collect(),
+        }
+    }
+
+    /// Two states of one target as they can be compared: without the addresses, and routes to them, that VRRP had given it
+    /// in either. That such an address left or came is what the target's neighbours did about a fault, and nothing that the
+    /// fault left behind; and a target may hold it on another device as well, which stays.
+    pub(crate) fn comparable(one: &Self, other: &Self) -> (Self, Self) {
+        let floating: BTreeSet<_> = one.floating.union(&other.floating).collect();
+        let names_none = |line: &&String| {
+            let mut words = line.split_whitespace();
+            let address = |word: &str| word.split('/').next().unwrap_or(word).to_owned();
+            !words.any(|word| floating.contains(&address(word)))
+        };
+        let settled = |of: &Self| Self {
+            lines: of.lines.clone(),
+            listed: of.listed.iter().filter(names_none).cloned().collect(),
+            floating: BTreeSet::new(),
+        };
+        (settled(one), settled(other))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter().chain(&self.listed)
     }
 
     /// A short name of the state: equal states have equal names.
     pub(crate) fn name(&self) -> String {
-        let hash = Sha256::digest(self.0.join("\n"));
+        let all: Vec<_> = self.all().map(String::as_str).collect();
+        let hash = Sha256::digest(all.join("\n"));
         hash[..8].iter().fold(String::new(), |mut name, byte| {
             // Writing to a string can't fail.
             let _ = write!(name, "{byte:02x}");
@@ -52,8 +92,7 @@ impl Digest {
 
     /// Lines that only one of the two has, marked - (gone) or + (new).
     pub(crate) fn differences(&self, after: &Self) -> Vec<String> {
-        let (then, now): (BTreeSet<_>, BTreeSet<_>) =
-            (self.0.iter().collect(), after.0.iter().collect());
+        let (then, now): (BTreeSet<_>, BTreeSet<_>) = (self.all().collect(), after.all().collect());
         let gone = then.difference(&now).map(|line| format!("- {line}"));
         let new = now.difference(&then).map(|line| format!("+ {line}"));
         gone.chain(new).take(NAMED).collect()
@@ -76,18 +115,6 @@ fn rules(listed: &str) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Addresses and routes without those of an address that VRRP moves: that it left is what the target's neighbours did
-/// about a fault, and nothing that the fault left behind.
-fn settled(addresses: &str, routes: &str) -> Vec<String> {
-    let floating: BTreeSet<_> = addresses.lines().filter_map(floating).collect();
-    let names_none = |line: &&str| {
-        let mut words = line.split_whitespace();
-        !words.any(|word| floating.contains(word.split('/').next().unwrap_or(word)))
-    };
-    let lines = addresses.lines().chain(routes.lines());
-    lines.filter(names_none).map(steady).collect()
 }
 
 /// The address of a line that keepalived has set: its protocol has the number 18 (`RTPROT_KEEPALIVED` of
@@ -150,40 +177,70 @@ mod tests {
 
     #[test]
     fn a_leak_is_named() {
-        let before = Digest(vec!["filter -A INPUT -j X".into()]);
-        let after = Digest(vec![
-            "filter -A INPUT -j X".into(),
-            "mangle :GD-r-0-IN -".into(),
-        ]);
+        let of = |rules: &[&str]| {
+            Digest::listing(rules.iter().copied().map(Into::into).collect(), "", "")
+        };
+        let before = of(&["filter -A INPUT -j X"]);
+        let after = of(&["filter -A INPUT -j X", "mangle :GD-r-0-IN -"]);
         assert_ne!(before.name(), after.name());
         assert_eq!(before.differences(&after), ["+ mangle :GD-r-0-IN -"]);
         assert_eq!(after.differences(&before), ["- mangle :GD-r-0-IN -"]);
         assert_eq!(before.name(), before.clone().name());
     }
 
+    const OWN: &str = r"7: eth0 inet 10.0.0.12/24 brd 10.0.0.255 scope global eth0\";
+    const MOVED: &str = r"7: eth0 inet 10.0.0.100/24 scope global secondary proto 0x12 eth0\";
+    const KEPT: &str = r"1: lo inet 10.0.0.100/32 scope global lo\";
+
+    fn on(device: &str, address: &str) -> String {
+        format!("local {address} dev {device} table local proto kernel scope host src 10.0.0.12")
+    }
+
+    /// What two states differ in.
+    fn differ(before: [&str; 2], after: [&str; 2]) -> Vec<String> {
+        let of = |[addresses, routes]: [&str; 2]| Digest::listing(vec![], addresses, routes);
+        let (before, after) = Digest::comparable(&of(before), &of(after));
+        before.differences(&after)
+    }
+
     #[test]
     fn an_address_that_moves_by_itself_is_left_out_and_any_other_is_not() {
-        let own = r"7: eth0 inet 10.0.0.12/24 brd 10.0.0.255 scope global eth0\";
-        let moved = r"7: eth0 inet 10.0.0.100/24 scope global secondary proto 0x12 eth0\";
         let by_hand = r"7: eth0 inet 10.0.0.9/24 scope global secondary eth0\";
-        let to = |address: &str| {
-            format!("local {address} dev eth0 table local proto kernel scope host src 10.0.0.12")
-        };
-        let before = settled(
-            &format!("{own}\n{moved}\n"),
-            &format!("{}\n{}", to("10.0.0.12"), to("10.0.0.100")),
-        );
-        assert_eq!(before, [own.to_owned(), to("10.0.0.12")]);
-        assert_eq!(before, settled(own, &to("10.0.0.12")));
-        let after = settled(
-            &format!("{own}\n{by_hand}"),
-            &format!("{}\n{}", to("10.0.0.12"), to("10.0.0.9")),
-        );
-        let left = Digest(before).differences(&Digest(after));
+        let (own, moved) = (on("eth0", "10.0.0.12"), on("eth0", "10.0.0.100"));
+        let holder = [&format!("{OWN}\n{MOVED}"), &format!("{own}\n{moved}")];
+        let holder = holder.map(String::as_str);
+        assert_eq!(differ(holder, [OWN, &own]), [""; 0]);
+        assert_eq!(differ([OWN, &own], holder), [""; 0]);
+        let left = [
+            &format!("{OWN}\n{by_hand}"),
+            &format!("{own}\n{}", on("eth0", "10.0.0.9")),
+        ];
         assert_eq!(
-            left,
-            [format!("+ {by_hand}"), format!("+ {}", to("10.0.0.9"))]
+            differ(holder, left.map(String::as_str)),
+            [
+                format!("+ {by_hand}"),
+                format!("+ {}", on("eth0", "10.0.0.9"))
+            ]
         );
+    }
+
+    #[test]
+    fn an_address_that_moves_is_left_out_wherever_else_the_target_holds_it() {
+        let routes = format!("{}\n{}", on("eth0", "10.0.0.12"), on("lo", "10.0.0.100"));
+        let holder = format!("{OWN}\n{MOVED}\n{KEPT}");
+        let gave_up = format!("{OWN}\n{KEPT}");
+        assert_eq!(differ([&holder, &routes], [&gave_up, &routes]), [""; 0]);
+        assert_eq!(differ([&gave_up, &routes], [&holder, &routes]), [""; 0]);
+        // Where nobody moved it, it was lost.
+        assert_eq!(
+            differ([&gave_up, &routes], [OWN, &routes]),
+            [format!("- {KEPT}")]
+        );
+        let rule = "filter -A INPUT -d 10.0.0.100/32 -j DROP";
+        let before = Digest::listing(vec![], &holder, &routes);
+        let after = Digest::listing(vec![rule.into()], &gave_up, &routes);
+        let (before, after) = Digest::comparable(&before, &after);
+        assert_eq!(before.differences(&after), [format!("+ {rule}")]);
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn held(order: &Order, lease: &Lease) -> Exit {
     if let Err(error) = chosen.backend.heal() {
         eprintln!("healing: {error}");
     }
-    let after = settled(&order.fault, &before);
+    let (before, after) = settled(&order.fault, &before);
     let exit = if after == before {
         Exit::Healed
     } else {
@@ -89,13 +89,14 @@ fn held(order: &Order, lease: &Lease) -> Exit {
     exit
 }
 
-/// The state after healing: as soon as it is what it was, or after a while.
-fn settled(fault: &Fault, before: &Digest) -> Digest {
+/// The states before and after, as they can be compared: as soon as it is what it was, or after a while.
+fn settled(fault: &Fault, before: &Digest) -> (Digest, Digest) {
     let until = now() + SETTLE;
     loop {
         let after = Digest::take(fault).unwrap_or_default();
-        if after == *before || now() > until {
-            return after;
+        let (then, after) = Digest::comparable(before, &after);
+        if after == then || now() > until {
+            return (then, after);
         }
         thread::sleep(SETTLE / 20);
     }
