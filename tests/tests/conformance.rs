@@ -8,6 +8,8 @@ mod effects;
 mod ending;
 #[path = "conformance/figures.rs"]
 mod figures;
+#[path = "conformance/frames.rs"]
+mod frames;
 #[path = "conformance/lookups.rs"]
 mod lookups;
 #[path = "conformance/network.rs"]
@@ -64,6 +66,7 @@ fn what_an_order_asks_for_is_what_the_target_gets() {
     };
     let same = let_go == "as before";
     suite::lines(&mut table, head, findings, (let_go, String::new()), same);
+    frames::run(&stand, &mut table);
     process::run(&stand, &mut table);
     ending::run(&stand, &mut table);
     println!("{table}{LEGEND}");

@@ -1,12 +1,14 @@
 //! The mechanisms behind one trait, and which of them is taken.
 
 mod chains;
+mod mute;
 mod netem;
 mod netem_args;
 mod nfqueue;
 mod proof;
 mod queue;
 mod reset;
+mod roots;
 mod rules;
 mod spoil;
 mod waiting;
@@ -18,7 +20,7 @@ use crate::{
     process,
 };
 
-pub(crate) use self::{chains::sweep, netem::sweep as sweep_netem, queue::Queue};
+pub(crate) use self::{chains::sweep as sweep_chains, queue::Queue, roots::sweep as sweep_roots};
 
 /// A mechanism that holds one fault. Applied, held until the lease is over, healed; healed as well when applying
 /// failed halfway, and fine with having nothing to heal.
@@ -113,10 +115,15 @@ fn tried(name: Option<BackendName>, mut backend: Box<dyn Backend>) -> Result<Cho
 }
 
 fn named(name: BackendName, order: &Order, fault: &NetworkFault) -> Box<dyn Backend> {
-    match name {
-        BackendName::Netem => Box::new(netem::Netem::new(fault)),
+    let backend: Box<dyn Backend> = match name {
+        // Drops every frame by itself, but only outward.
+        BackendName::Netem => return Box::new(netem::Netem::new(fault)),
         BackendName::Nfqueue => Box::new(nfqueue::Nfqueue::new(order, fault)),
         BackendName::Rules => Box::new(rules::Rules::new(order, fault)),
+    };
+    match mute::silences(fault) {
+        true => Box::new(mute::Mute::new(backend)),
+        false => backend,
     }
 }
 

@@ -41,6 +41,7 @@ pub fn probe() -> Vec<Ability> {
     let tried = [
         ("netem", qdisc("netem delay 1ms")),
         ("netem for some peers", qdisc("prio")),
+        ("silence below IP", qdisc("pfifo limit 0")),
         ("nfqueue", queue),
         (
             "rules: partition",

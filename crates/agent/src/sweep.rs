@@ -7,8 +7,8 @@ use crate::{RunTag, backend};
 /// # Errors
 /// When something could not be removed.
 pub fn sweep(run: &RunTag) -> Result<Vec<String>, String> {
-    let mut swept = backend::sweep(run)?;
-    let devices = backend::sweep_netem()?.into_iter();
-    swept.extend(devices.map(|device| format!("netem on {device}")));
+    let mut swept = backend::sweep_chains(run)?;
+    let devices = backend::sweep_roots()?.into_iter();
+    swept.extend(devices.map(|device| format!("queueing discipline on {device}")));
     Ok(swept)
 }

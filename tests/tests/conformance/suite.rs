@@ -202,7 +202,7 @@ fn killed(stand: &Stand, backend: &str, case: &Case) -> (f64, bool, bool) {
 
 /// Sweeps twice: the first removes what is left, the second finds nothing, and the target is as it was before any agent,
 /// with its foreign rule.
-fn sweep(stand: &Stand) -> bool {
+pub(crate) fn sweep(stand: &Stand) -> bool {
     let script = format!("agent sweep --run {RUN} && echo - && agent sweep --run {RUN}");
     let said = stand.helper("near", "sh", &["-c", &script]);
     let (first, again) = said.rsplit_once('-').unwrap_or_default();

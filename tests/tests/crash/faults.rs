@@ -130,6 +130,12 @@ pub(crate) fn faults() -> Vec<Subject> {
             NOTHING,
         ),
         held(
+            "isolation",
+            "network = { effect = { partition = {} }, direction = 'both' }",
+            "varnish-1",
+            NOTHING,
+        ),
+        held(
             "reject",
             "network = { effect = { reject = {} }, to = ['redis'], direction = 'out' }",
             "api-1",

@@ -151,7 +151,7 @@ impl Stand {
         let state = docker(&["inspect", "--format", format, &member]);
         let asked = docker(&["exec", &member, "bash", "-c", subject.trace]);
         let rules = match subject.name {
-            "delay" | "loss" | "partition" | "reject" => self.rules(&member),
+            "delay" | "loss" | "partition" | "isolation" | "reject" => self.rules(&member),
             _ => String::new(),
         };
         format!("{} {} {rules}", state.trim(), asked.trim())
@@ -160,7 +160,7 @@ impl Stand {
     /// Names of our chains in the member's namespace.
     fn rules(&self, member: &str) -> String {
         let network = format!("container:{member}");
-        let script = "iptables-legacy-save | grep -c GD-; tc qdisc show | grep -c netem; true";
+        let script = "iptables-legacy-save | grep -c GD-; tc qdisc show | grep -c 4744:; true";
         docker(&[
             "run",
             "--rm",

@@ -1,7 +1,6 @@
 //! A queueing discipline of the kernel on what leaves the target.
 //!
-//! It does not end with the agent: what a killed one leaves has to be swept. It is recognised by its handle, and
-//! only taken where nothing but the kernel's default stands.
+//! It does not end with the agent: what a killed one leaves has to be swept.
 
 use std::io;
 
@@ -9,21 +8,19 @@ use super::{
     Backend, Say,
     netem_args::{filters, options},
     proof::Proof,
+    roots::{self, HANDLE},
 };
 use crate::{
     Ended, NetworkFault, command,
     lifetime::{Lease, Wake},
 };
 
-/// The handle of our root ("GD").
-const HANDLE: &str = "4744:";
-/// What the kernel puts there itself, and what Docker leaves as it is.
-const DEFAULTS: [&str; 4] = ["noqueue", "pfifo_fast", "fq_codel", "mq"];
-
 /// The mechanism for one order.
 pub(super) struct Netem {
     fault: NetworkFault,
     proof: Proof,
+    /// Whether a root may be ours to take back.
+    on: bool,
 }
 
 impl Netem {
@@ -31,6 +28,7 @@ impl Netem {
         Self {
             fault: fault.clone(),
             proof: Proof::new(fault),
+            on: false,
         }
     }
 
@@ -67,21 +65,15 @@ impl Netem {
 
 impl Backend for Netem {
     fn apply(&mut self) -> Result<String, String> {
-        let roots = roots(&command::run("tc", &["qdisc", "show"])?);
-        for (device, kind) in &roots {
-            if !DEFAULTS.contains(&kind.as_str()) {
-                return Err(format!(
-                    "{device} has a queueing discipline of somebody else, {kind}"
-                ));
-            }
-        }
+        let devices = roots::free()?;
         self.proof.before();
-        for (device, _) in &roots {
+        self.on = true;
+        for device in &devices {
             self.put(device)?;
         }
         Ok(format!(
             "netem on {} devices; not taken back when the agent is killed",
-            roots.len()
+            devices.len()
         ))
     }
 
@@ -96,63 +88,13 @@ impl Backend for Netem {
     }
 
     fn heal(&mut self) -> Result<(), String> {
-        sweep().map(drop)
+        match self.on {
+            true => roots::sweep().map(drop),
+            false => Ok(()),
+        }
     }
 
     fn fail_open(&self) -> bool {
         false
-    }
-}
-
-/// Removes roots with our handle, and names their devices.
-///
-/// # Errors
-/// When the kernel does not let go of one.
-pub(crate) fn sweep() -> Result<Vec<String>, String> {
-    let listed = command::run("tc", &["qdisc", "show"])?;
-    let mut swept = Vec::new();
-    for device in ours(&listed) {
-        command::run(
-            "tc",
-            &["qdisc", "del", "dev", &device, "root", "handle", HANDLE],
-        )?;
-        swept.push(device);
-    }
-    Ok(swept)
-}
-
-/// Each device but the loopback with the kind of its root: `qdisc noqueue 0: dev eth0 root refcnt 2`.
-fn roots(listed: &str) -> Vec<(String, String)> {
-    let rooted = listed.lines().filter(|line| line.contains(" root "));
-    let words = rooted.map(|line| line.split(' ').collect::<Vec<_>>());
-    words
-        .filter(|words| words.len() > 4 && words[4] != "lo")
-        .map(|words| (words[4].to_owned(), words[1].to_owned()))
-        .collect()
-}
-
-fn ours(listed: &str) -> Vec<String> {
-    let lines = listed.lines().filter(|line| line.contains(" root "));
-    let words = lines.map(|line| line.split(' ').collect::<Vec<_>>());
-    let ours = words.filter(|words| words.len() > 4 && words[2] == HANDLE);
-    ours.map(|words| words[4].to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_foreign_root_is_seen_and_never_taken_for_ours() {
-        let listed = "qdisc noqueue 0: dev lo root refcnt 2\nqdisc tbf 8001: dev eth0 root refcnt 2 rate 1Mbit\n\
-            qdisc netem 4744: dev eth1 root refcnt 2 limit 1000 delay 50ms\nqdisc netem 4745: dev eth2 parent 4744:3 limit 9\n";
-        assert_eq!(
-            roots(listed),
-            [
-                ("eth0".into(), "tbf".into()),
-                ("eth1".into(), "netem".into())
-            ]
-        );
-        assert_eq!(ours(listed), ["eth1"]);
     }
 }
