@@ -114,7 +114,8 @@ pub enum Effect {
         /// Bytes of IP packets per second, from 1,000.
         bytes_per_s: u64,
     },
-    /// Nothing gets through; nobody is told.
+    /// Nothing gets through; nobody is told. From everybody and outward, that includes what is below IP: who is cut off neither
+    /// answers for its addresses nor announces any.
     Partition {},
     /// Nothing gets through; the sender is told at once: TCP reset, otherwise ICMP port unreachable.
     Reject {},

@@ -15,6 +15,7 @@ use timeline::Outcome;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::ports::PORTS;
 use crate::tally::Tally;
 use crate::world::Patience;
 
@@ -210,7 +211,7 @@ impl Connection {
 
 /// Connects without the delay of small packets.
 pub(crate) async fn dial(address: SocketAddr) -> Result<TcpStream, Outcome> {
-    let stream = TcpStream::connect(address).await.map_err(|error| {
+    let stream = PORTS.connect(address).await.map_err(|error| {
         if is_our_fault(&error) {
             Outcome::NotSent
         } else {

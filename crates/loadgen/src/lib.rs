@@ -11,6 +11,7 @@ mod drive;
 mod flood;
 mod http;
 mod live;
+mod ports;
 mod press;
 mod recording;
 mod schedule;
