@@ -13,6 +13,7 @@ mod http;
 mod live;
 mod ports;
 mod press;
+mod pulse;
 mod recording;
 mod schedule;
 mod server;

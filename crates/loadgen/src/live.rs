@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use drill::{Class, derive_seed};
 use futures_util::{SinkExt, StreamExt};
 use timeline::{Offset, Outcome};
@@ -20,6 +21,7 @@ use wire::{LiveEvent, LiveRequest};
 use crate::alerts::{self, Expected};
 use crate::behaviour::ward_followed;
 use crate::http::{CLIENT_ID, SITE, client_id, dial};
+use crate::pulse::Pulse;
 use crate::schedule::User;
 use crate::told::Told;
 use crate::user::judge_status;
@@ -234,11 +236,15 @@ impl Follower<'_> {
         {
             return End::Broke;
         }
+        let mut pulse = Pulse::new();
         loop {
             self.settle();
             tokio::select! {
+                // What has come is heard before it is missed.
+                biased;
                 frame = socket.next() => {
                     let Some(Ok(frame)) = frame else { return End::Broke };
+                    pulse.heard();
                     if let Some(LiveEvent::Pong { nonce }) = self.understand(&frame)
                         && let Some(ping) = asked.take_if(|ping| ping.nonce == nonce)
                     {
@@ -260,6 +266,11 @@ impl Follower<'_> {
                         return End::Left;
                     }
                 },
+                alive = pulse.beat() => {
+                    if !alive || socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                        return End::Broke;
+                    }
+                }
                 // Nobody waits for the pong any more: a stream that doesn't answer is dead.
                 () = given_up(asked) => {
                     *asked = None;
