@@ -41,8 +41,9 @@ impl Stand {
             .unwrap_or_else(|| panic!("not raised: {said}"))
             .to_owned();
         Self {
+            // Each test's own: the one that ends first takes its folder along.
+            scratch: Scratch::new(&format!("crash-{run}")),
             run,
-            scratch: Scratch::new("crash"),
         }
     }
 
