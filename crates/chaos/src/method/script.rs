@@ -138,9 +138,21 @@ fn process(name: &str, signal: &str) -> Script {
     let gone = "g=0; for p in $1; do grep -q '^State:.[^Z]' /proc/$p/status 2>/dev/null || g=$((g+1)); done; \
                 set -- $1; echo \"$g of $# processes gone\"; [ $g -eq $# ]";
     let stop = signal == "STOP";
+    // A server that forks may have a child more than when it was looked at. It would outlive its parent, hold what it holds
+    // and keep the next server from starting. Who is stopped forks no more.
+    let born = each(
+        "case \"$s \" in *\" $p \"*) continue;; esac; \
+         q=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$p/status 2>/dev/null); \
+         case \"$s \" in *\" $q \"*) b=\"$b $p\";; esac",
+    );
     Script {
         look,
-        strike: format!("kill -{signal} $1"),
+        strike: match signal {
+            "KILL" => {
+                format!("s=\" $(echo $1)\"; b=; kill -STOP $1; {born}; kill -KILL $1 $b")
+            }
+            _ => format!("kill -{signal} $1"),
+        },
         effect: match stop {
             true => format!(
                 "s=0; {stopped}; echo \"$s of $n processes stopped\"; [ $s -eq $n ] && [ $n -gt 0 ]"
@@ -346,6 +358,53 @@ mod tests {
                 assert!(checked.status.success(), "{fault}: {text}");
             }
         }
+    }
+
+    /// A child that was born after its parent was looked at goes with it; another family of the same name is left alone.
+    #[test]
+    fn a_killed_server_leaves_no_child_behind() {
+        let folder = std::env::temp_dir().join(format!("gd-family-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy("/bin/bash", folder.join("gd-family")).unwrap();
+        let family = || {
+            let mut parent = std::process::Command::new(folder.join("gd-family"));
+            parent
+                .args(["-c", "( sleep 20; : ) & wait"])
+                .spawn()
+                .unwrap()
+        };
+        let child = |parent: &std::process::Child| loop {
+            let id = parent.id();
+            let born = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+            if let Some(child) = born.unwrap().split_whitespace().next() {
+                break child.to_owned();
+            }
+            std::thread::yield_now();
+        };
+        let lives = |id: &str| {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status"));
+            status.is_ok_and(|status| !status.contains("State:\tZ"))
+        };
+        let (mut struck, mut spared) = (family(), family());
+        let (orphan, other) = (child(&struck), child(&spared));
+        let struck_id = struck.id().to_string();
+        let strike = process("gd-family", "KILL").strike;
+        let done = std::process::Command::new("bash")
+            .args(["-c", &strike, SCRIPT, &struck_id])
+            .status();
+        assert!(done.unwrap().success());
+        struck.wait().unwrap();
+        // Half of the time that it would live by itself.
+        let look = std::time::Duration::from_millis(10);
+        let gone = (0..1000).any(|_| {
+            std::thread::sleep(look);
+            !lives(&orphan)
+        });
+        assert!(gone, "a child outlived its server");
+        assert!(lives(&other) && spared.try_wait().unwrap().is_none());
+        spared.kill().unwrap();
+        spared.wait().unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
