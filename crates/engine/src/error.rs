@@ -37,6 +37,27 @@ pub enum EngineError {
         /// The engine's reason.
         reason: String,
     },
+    /// The engine takes a network for busy whose containers are all gone.
+    #[error(
+        "docker engine keeps network {network} although its containers are gone ({reason}): it has lost count of \
+         them, as 20.10 does now and then; restart the engine, then run `gameday down`"
+    )]
+    Miscounted {
+        /// The network's id.
+        network: String,
+        /// The engine's reason.
+        reason: String,
+    },
+    /// A network can't be removed because somebody else's containers are on it.
+    #[error(
+        "network {network} is in use by {guests}: disconnect or remove that, then run `gameday down`"
+    )]
+    Occupied {
+        /// The network's id.
+        network: String,
+        /// The names of the containers on it.
+        guests: String,
+    },
     /// The event stream ended; what happened from then on is not known.
     #[error("engine hung up the events of {project}")]
     HungUp {
@@ -64,6 +85,37 @@ impl EngineError {
             action,
             object,
             reason: reason(&error),
+        }
+    }
+
+    /// The network that could not be removed because it is in use, if that is what this says.
+    pub(crate) fn busy_network(&self) -> Option<&str> {
+        match self {
+            Self::Refused { object, reason, .. } if reason.contains("has active endpoints") => {
+                Some(object)
+            }
+            _ => None,
+        }
+    }
+
+    /// What it means that a network is in use long after the last container of its project was removed, given the names of
+    /// those who are on it.
+    pub(crate) fn explained(self, mut guests: Vec<String>) -> Self {
+        let Self::Refused {
+            object: network,
+            reason,
+            ..
+        } = self
+        else {
+            return self;
+        };
+        if guests.is_empty() {
+            return Self::Miscounted { network, reason };
+        }
+        guests.sort();
+        Self::Occupied {
+            network,
+            guests: guests.join(", "),
         }
     }
 
@@ -147,5 +199,24 @@ mod tests {
             text,
             "failed to pause c1: Container c1 is already paused (status 409)"
         );
+    }
+
+    #[test]
+    fn a_network_in_use_says_by_whom_or_that_the_engine_is_wrong() {
+        let refused = |message: &str| {
+            let error = E::DockerResponseServerError {
+                status_code: 403,
+                message: message.into(),
+            };
+            EngineError::refused("remove network", "n1")(error)
+        };
+        let busy = refused("error while removing network: network core id n1 has active endpoints");
+        assert_eq!(busy.busy_network(), Some("n1"));
+        assert_eq!(refused("no right to do that").busy_network(), None);
+        let text = busy.clone().explained(vec![]).to_string();
+        assert!(text.contains("network n1"), "{text}");
+        assert!(text.contains("restart the engine"), "{text}");
+        let text = busy.explained(vec!["shell".into(), "curl".into()]);
+        assert!(text.to_string().contains("by curl, shell:"), "{text}");
     }
 }

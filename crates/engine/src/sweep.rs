@@ -9,8 +9,8 @@ use std::{
 use bollard::{
     models::{ContainerSummary, NetworkDisconnectRequest},
     query_parameters::{
-        ListNetworksOptions, ListVolumesOptions, RemoveContainerOptionsBuilder,
-        RemoveVolumeOptionsBuilder,
+        InspectNetworkOptions, ListNetworksOptions, ListVolumesOptions,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
 };
 use futures_util::future::join_all;
@@ -18,8 +18,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Docker, EngineError, PROJECT_LABEL, PROJECT_PREFIX, RUN_LABEL, label};
 
-/// How long the removal of one kind of thing may take in all: thirty containers take some seconds.
+/// How long the removal of containers, or of volumes, may take in all: thirty containers take some seconds.
 const REMOVAL: Duration = Duration::from_secs(90);
+
+/// How long the removal of networks may take once their containers are gone. It takes two seconds, or the engine has lost
+/// count of who is on one, and then no waiting helps.
+const NETWORK_REMOVAL: Duration = Duration::from_secs(20);
 
 /// Time between two attempts. A network stays busy for a moment after its last container is gone.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -58,7 +62,7 @@ pub trait Sweep {
     ///
     /// # Errors
     /// When a container of the project lacks the label `gameday.run` (nothing is removed then), or when
-    /// something is still there after 90 s.
+    /// something is still there after 90 s, or a network 20 s after its containers are gone.
     fn remove_project(
         &self,
         name: &str,
@@ -154,6 +158,16 @@ enum Kind {
     Volume,
 }
 
+impl Kind {
+    /// How long the removal of everything of this kind may take.
+    fn patience(self) -> Duration {
+        match self {
+            Self::Container | Self::Volume => REMOVAL,
+            Self::Network => NETWORK_REMOVAL,
+        }
+    }
+}
+
 /// Something that carries a project's label.
 struct Found {
     id: String,
@@ -170,7 +184,7 @@ impl Docker {
         filter: &str,
         gone: &[String],
     ) -> Result<usize, EngineError> {
-        let deadline = Instant::now() + REMOVAL;
+        let deadline = Instant::now() + kind.patience();
         let mut most = 0;
         loop {
             let left = self.labelled(kind, filter).await?;
@@ -181,7 +195,7 @@ impl Docker {
             let answers = join_all(left.iter().map(|found| self.remove(kind, &found.id))).await;
             if let Some(error) = answers.into_iter().find_map(Result::err) {
                 if Instant::now() >= deadline {
-                    return Err(error);
+                    return Err(self.explain(error).await);
                 }
                 if kind == Kind::Network {
                     join_all(left.iter().map(|found| self.forget(&found.id, gone))).await;
@@ -189,6 +203,19 @@ impl Docker {
                 sleep(AGAIN).await;
             }
         }
+    }
+
+    /// Looks for who keeps a network in use, if that is what an error says.
+    async fn explain(&self, error: EngineError) -> EngineError {
+        let Some(network) = error.busy_network() else {
+            return error;
+        };
+        let options = None::<InspectNetworkOptions>;
+        let Ok(network) = self.client.inspect_network(network, options).await else {
+            return error;
+        };
+        let guests = network.containers.unwrap_or_default().into_values();
+        error.explained(guests.filter_map(|guest| guest.name).collect())
     }
 
     /// Has the engine forget the endpoints of containers that are gone. It may keep one (20.10: "has active endpoints", and

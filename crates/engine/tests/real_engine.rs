@@ -293,6 +293,26 @@ async fn remains_without_a_container_are_found_and_strangers_are_not_touched() {
 }
 
 #[tokio::test]
+async fn who_keeps_a_network_in_use_is_named() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let network = format!("{}_data", stand.project);
+    let image = format!("{}:sleeper", stand.project);
+    let guest = format!("{}-guest", stand.project);
+    stand
+        .cli(&["run", "-d", "--name", &guest, "--network", &network, &image])
+        .unwrap();
+    let answer = stand.docker.remove_project(&stand.project).await;
+    stand.cli(&["rm", "-f", &guest]).unwrap();
+    let error = answer.unwrap_err();
+    let named = matches!(&error, EngineError::Occupied { guests, .. } if *guests == guest);
+    assert!(named, "{error}");
+    let removed = stand.docker.remove_project(&stand.project).await.unwrap();
+    assert_eq!(removed.networks, 1);
+}
+
+#[tokio::test]
 async fn a_helper_never_joins_the_hosts_own_network() {
     let Some(stand) = Stand::new().await else {
         return;

@@ -46,36 +46,60 @@ pub struct Ended {
     pub folder: RunFolder,
     /// The verdict and all figures behind it.
     pub judgement: Judgement,
+    /// Whether everything was put down. What stays is an error of its own, and takes nothing from the verdict.
+    pub lowered: Result<(), RunError>,
+}
+
+/// A run that came to a record, whatever became of it.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// Its folder.
+    pub(crate) folder: RunFolder,
+    /// How the drill ended. What was recorded by then is there, also when it did not end well.
+    pub(crate) drill: Result<(), RunError>,
+    /// Whether everything was put down.
+    pub(crate) lowered: Result<(), RunError>,
 }
 
 /// Runs a drill: heals what earlier runs left, raises the platform, replays the load, breaks and heals
 /// one thing after another, puts everything down, and judges.
 ///
 /// # Errors
-/// When there can be no verdict. Everything started is put down first, in every case.
+/// When there can be no verdict. Everything started is put down first, in every case; what can't be is told beside the verdict.
 pub async fn conduct(
     order: Order<'_>,
     docker: &Docker,
     say: Say<'_>,
     interrupted: &CancellationToken,
 ) -> Result<Ended, RunError> {
-    let (folder, outcome) = record(order, docker, say, interrupted).await?;
-    outcome?;
+    let Recorded {
+        folder,
+        drill,
+        lowered,
+    } = record(order, docker, say, interrupted).await?;
+    if let (Err(_), Err(left)) = (&drill, &lowered) {
+        // Only one of two errors can be the end of it.
+        say(Progress::Line(left.to_string()));
+    }
+    drill?;
     let judgement = judge_folder(&folder)?;
-    Ok(Ended { folder, judgement })
+    Ok(Ended {
+        folder,
+        judgement,
+        lowered,
+    })
 }
 
-/// Everything but the verdict: the run's folder, and how the drill ended. What was recorded by then is there, also when
-/// it did not end well.
+/// Everything but the verdict.
 ///
 /// # Errors
-/// When there is no record at all. A topology that could not be put down is an end that is not well.
+/// When there is no record at all.
 pub(crate) async fn record(
     order: Order<'_>,
     docker: &Docker,
     say: Say<'_>,
     interrupted: &CancellationToken,
-) -> Result<(RunFolder, Result<(), RunError>), RunError> {
+) -> Result<Recorded, RunError> {
     let settings = stage::settings(&order.root.join("compose"), std::env::vars())?;
     // What can't be healed of an earlier run is said by `heal` itself, and keeps nobody from a platform of their own.
     let _ = heal(docker, order.home, false, say).await;
@@ -88,7 +112,7 @@ pub(crate) async fn record(
     folder.write("drill.toml", order.drill_text.as_bytes())?;
     let bill = bill(order.root, &order.drill.topology)?;
     // Boxed: the whole drill lives in this future.
-    let outcome = Box::pin(staged(
+    let drill = Box::pin(staged(
         order,
         docker,
         &folder,
@@ -105,9 +129,11 @@ pub(crate) async fn record(
     }
     let lowered = stage::lower(docker, &folder.project()).await;
     say(Progress::PhaseEnded("down", clock.now().as_duration()));
-    // What does not go down has been recorded all the same.
-    let outcome = outcome.and(lowered.map(drop).map_err(RunError::from));
-    Ok((folder, outcome))
+    Ok(Recorded {
+        folder,
+        drill,
+        lowered: lowered.map(drop).map_err(RunError::from),
+    })
 }
 
 /// What the topology costs, from its labels and the price list.

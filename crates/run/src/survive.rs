@@ -18,7 +18,7 @@ pub use shelf::Shelf;
 
 use crate::{
     Order, Progress, RunError, Say,
-    conduct::record,
+    conduct::{Recorded, record},
     judge_folder,
     survive::plan::{Batch, Planner},
 };
@@ -140,7 +140,12 @@ async fn play(
         root: order.root,
         home: order.home,
     };
-    let (folder, outcome) = record(one, docker, say, interrupted).await?;
+    let Recorded {
+        folder,
+        drill: played,
+        lowered,
+    } = record(one, docker, say, interrupted).await?;
+    let outcome = played.and(lowered);
     // A run that ended before its load has nothing to be judged.
     let found = match (judge_folder(&folder), &outcome) {
         (Ok(judgement), _) => {

@@ -40,5 +40,6 @@ pub(crate) async fn run(
     eprintln!("phases: {}", screen.phases());
     eprintln!("record: {}", ended.folder.path().display());
     eprintln!("report: {}", ended.folder.page().display());
+    ended.lowered?;
     Ok(ended.judgement.verdict.into())
 }
