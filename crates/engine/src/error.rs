@@ -40,7 +40,7 @@ pub enum EngineError {
     /// The engine takes a network for busy whose containers are all gone.
     #[error(
         "docker engine keeps network {network} although its containers are gone ({reason}): it has lost count of \
-         them, as 20.10 does now and then; restart the engine, then run `gameday down`"
+         them, as 20.10 does now and then; restart the engine, then run `gameday heal`"
     )]
     Miscounted {
         /// The network's id.
@@ -50,7 +50,7 @@ pub enum EngineError {
     },
     /// A network can't be removed because somebody else's containers are on it.
     #[error(
-        "network {network} is in use by {guests}: disconnect or remove that, then run `gameday down`"
+        "network {network} is in use by {guests}: disconnect or remove that, then run `gameday heal`"
     )]
     Occupied {
         /// The network's id.

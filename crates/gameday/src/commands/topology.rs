@@ -65,11 +65,8 @@ pub(crate) async fn down(place: &Place, run: Option<&str>, all: bool) -> anyhow:
         None => {}
     }
     if kept.is_empty() {
-        let what = run.unwrap_or("anything");
-        return Err(Usage(format!(
-            "{what} was not raised by hand; see `gameday status`"
-        ))
-        .into());
+        let what = run.map_or("nothing was".to_owned(), |run| format!("{run} was not"));
+        return Err(Usage(format!("{what} raised by hand; see `gameday status`")).into());
     }
     for folder in kept {
         folder.release();
