@@ -73,14 +73,21 @@ devices() {
 # While one is missing there is nothing to write; keepalived gives that address up by itself.
 hold_address() {
     while :; do
+        set -- /sys/class/net/*
+        links=$*
         configured=$(devices)
         configure
         keepalived --vrrp --dont-fork --log-console &
         keepalived=$!
         while kill -0 "$keepalived" 2>/dev/null; do
             sleep 1
+            # Asked of the shell: to ask with `ip` each second costs more than keepalived itself.
+            set -- /sys/class/net/*
+            [ "$*" != "$links" ] || continue
             present=$(devices)
-            if [ "$present" != "$configured" ] && [ "$(echo "$present" | wc -l)" -eq 3 ]; then
+            [ "$(echo "$present" | wc -l)" -eq 3 ] || continue
+            links=$*
+            if [ "$present" != "$configured" ]; then
                 configured=$present
                 configure
                 kill -HUP "$keepalived"

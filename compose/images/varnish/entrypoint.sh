@@ -69,14 +69,21 @@ CONF
 # A network that was disconnected comes back under another device name, which keepalived only learns by a reload.
 hold_addresses() {
     while :; do
+        set -- /sys/class/net/*
+        links=$*
         configured=$(device)
         configure
         keepalived --vrrp --dont-fork --log-console &
         keepalived=$!
         while kill -0 "$keepalived" 2>/dev/null; do
             sleep 1
+            # Asked of the shell: to ask with `ip` each second costs more than keepalived itself.
+            set -- /sys/class/net/*
+            [ "$*" != "$links" ] || continue
             present=$(device)
-            if [ -n "$present" ] && [ "$present" != "$configured" ]; then
+            [ -n "$present" ] || continue
+            links=$*
+            if [ "$present" != "$configured" ]; then
                 configured=$present
                 configure
                 kill -HUP "$keepalived"

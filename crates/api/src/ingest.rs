@@ -1,12 +1,14 @@
 //! Taking a reading: the answer is given only when the reading cannot be lost any more.
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, select_ok};
 use hyper::{Response, StatusCode};
 use service_kit::postgres::{PostgresError, within};
 use service_kit::respond::{self, Plain};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use wire::{Accepted, Reading};
 
 use crate::server::Api;
@@ -17,6 +19,8 @@ pub(crate) const WITHIN: Duration = Duration::from_millis(130);
 /// The first path's part of it: a confirmation after 70 ms leaves time for the second path within the 100 ms that a client is
 /// promised.
 const FIRST_PATH: f64 = 0.54;
+/// For how long an insert goes on when nobody waits for it any more. Not longer: those who come next need its connection.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// The update makes a repeated insert write something: it then waits for a replica as the first one did,
 /// and cannot confirm a row that exists on a cut-off primary alone.
@@ -33,6 +37,9 @@ enum Path {
     /// Committed by the primary and a replica.
     Postgres,
 }
+
+/// A way that did not make the reading durable.
+struct NotKept;
 
 impl Api {
     /// 202 when durable, 422 when wrong, 503 when neither path worked in time.
@@ -73,60 +80,93 @@ impl Api {
         });
     }
 
-    /// Whether the reading can't be lost any more.
-    async fn make_durable(&self, reading: &Reading, began: Instant, within: Duration) -> bool {
+    /// Whether the reading can't be lost any more. The second way begins when the first failed or is slow; what is slow may still come
+    /// first.
+    async fn make_durable(
+        self: &Arc<Self>,
+        reading: &Reading,
+        began: Instant,
+        within: Duration,
+    ) -> bool {
         // While the queues fail, every reading would first wait for them in vain.
         let queue_first = self.queue_breaker().allows(began);
-        let paths = match queue_first {
-            true => [Path::Queue, Path::Postgres],
-            false => [Path::Postgres, Path::Queue],
+        let (first, second) = match queue_first {
+            true => (Path::Queue, Path::Postgres),
+            false => (Path::Postgres, Path::Queue),
         };
-        for (path, patience) in paths.into_iter().zip([within.mul_f64(FIRST_PATH), within]) {
-            if self.keep(path, reading, began + patience).await {
-                return true;
-            }
-        }
-        false
-    }
-
-    async fn keep(&self, path: Path, reading: &Reading, by: Instant) -> bool {
-        let kept = match path {
-            Path::Queue => self.queue(reading, by).await,
-            Path::Postgres => match within(by, self.insert(reading)).await {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::debug!(%error, "reading not inserted");
-                    false
+        let (early, by) = (began + within.mul_f64(FIRST_PATH), began + within);
+        let mut first = self.begin(first, reading, early, by);
+        let kept = match timeout_at(early, &mut first).await {
+            Ok(Ok(path)) => Some(path),
+            Ok(Err(NotKept)) => self.begin(second, reading, by, by).await.ok(),
+            Err(_) => {
+                if queue_first {
+                    self.queue_breaker().failed(Instant::now());
                 }
-            },
+                let either = select_ok([first, self.begin(second, reading, by, by)]);
+                let kept = timeout_at(by, either).await;
+                kept.ok().and_then(Result::ok).map(|(path, _)| path)
+            }
         };
-        if kept {
+        if let Some(path) = kept {
             let label = match path {
                 Path::Queue => "queue",
                 Path::Postgres => "postgres",
             };
             self.counters.ingest.with_label_values(&[label]).inc();
         }
-        kept
+        kept.is_some()
     }
 
-    async fn queue(&self, reading: &Reading, by: Instant) -> bool {
+    /// One of the ways. An insert may end a little late: given up, it would take its connection along, and a new one is dear just
+    /// when everything is slow.
+    fn begin(
+        self: &Arc<Self>,
+        path: Path,
+        reading: &Reading,
+        early: Instant,
+        by: Instant,
+    ) -> BoxFuture<'static, Result<Path, NotKept>> {
+        let (api, reading) = (self.clone(), reading.clone());
+        async move {
+            let kept = match path {
+                Path::Queue => api.queue(&reading, early, by).await,
+                Path::Postgres => {
+                    let until = by + LINGER;
+                    let insert = async move { within(until, api.insert(&reading)).await };
+                    match tokio::spawn(insert).await {
+                        Ok(Ok(())) => true,
+                        Ok(Err(error)) => {
+                            tracing::debug!(%error, "reading not inserted");
+                            false
+                        }
+                        Err(_) => false,
+                    }
+                }
+            };
+            kept.then_some(path).ok_or(NotKept)
+        }
+        .boxed()
+    }
+
+    /// The breaker learns what is known `early`: queues that confirm later are asked second.
+    async fn queue(&self, reading: &Reading, early: Instant, by: Instant) -> bool {
         let Ok(payload) = serde_json::to_vec(reading) else {
             return false;
         };
         let id = reading.reading_id.to_string();
         let published = self.publisher.publish(&id, Bytes::from(payload), by).await;
-        match published {
-            Ok(()) => {
-                self.queue_breaker().succeeded();
-                true
-            }
-            Err(error) => {
-                self.queue_breaker().failed(Instant::now());
-                tracing::debug!(%error, "reading not queued");
-                false
+        if let Err(error) = &published {
+            tracing::debug!(%error, "reading not queued");
+        }
+        let now = Instant::now();
+        if now < early {
+            match published {
+                Ok(()) => self.queue_breaker().succeeded(),
+                Err(_) => drop(self.queue_breaker().failed(now)),
             }
         }
+        published.is_ok()
     }
 
     async fn insert(&self, reading: &Reading) -> Result<(), PostgresError> {

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use service_kit::hedge;
+use service_kit::hedge::{self, Unanswered};
 use service_kit::postgres::{Database, PostgresError, within};
 use tokio::time::Instant;
 use tokio_postgres::Row;
@@ -13,6 +13,8 @@ use crate::server::Api;
 
 /// A replica answers in a few milliseconds; after this the primary is asked as well.
 const HEDGE_AFTER: Duration = Duration::from_millis(30);
+/// Pause before both are asked again: longer than a query takes, after which a connection is free.
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// A read that nobody waits for any more may still finish, which keeps its connection usable.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
@@ -21,8 +23,29 @@ pub(crate) const READING: &str =
     "r.reading_id, r.patient_id, r.taken_at_ms, r.heart_rate, r.spo2, r.systolic";
 
 impl Api {
-    /// The result of `query` on the first server that gives one by the deadline, and that server's name.
+    /// The result of `query` on the first server that gives one by the deadline, and that server's name. Servers that fail are asked
+    /// again while there is time: who has the last try has it, and a pool that is empty now is not so for long.
     pub(crate) async fn read<T, F, Fut>(&self, by: Instant, query: F) -> Option<(T, &'static str)>
+    where
+        T: Send + 'static,
+        F: Fn(Database) -> Fut,
+        Fut: Future<Output = Result<T, PostgresError>> + Send + 'static,
+    {
+        loop {
+            match self.read_once(by, &query).await {
+                Err(Unanswered::AllFailed) if Instant::now() + AGAIN_AFTER < by => {
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                answer => return answer.ok(),
+            }
+        }
+    }
+
+    async fn read_once<T, F, Fut>(
+        &self,
+        by: Instant,
+        query: &F,
+    ) -> Result<(T, &'static str), Unanswered>
     where
         T: Send + 'static,
         F: Fn(Database) -> Fut,
@@ -61,7 +84,7 @@ impl Api {
         } else if replica_first {
             self.replica_breaker().failed(Instant::now());
         }
-        answer.ok().map(|(_, value)| (value, source))
+        answer.map(|(_, value)| (value, source))
     }
 
     fn replica_breaker(&self) -> std::sync::MutexGuard<'_, service_kit::breaker::Breaker> {

@@ -14,7 +14,7 @@ use crate::Component;
 pub use load::{Flood, Pressure, Surge};
 pub use network::Network;
 pub use node::Rolling;
-pub use state::{Mode, ProcessSignal, Resource};
+pub use state::{Mode, Names, ProcessSignal, Resource};
 
 /// Signals that a kill may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,8 +71,8 @@ pub enum Fault {
     Pause {},
     /// Every process of that name inside the container is sent a signal; the container's main process may be another.
     Process {
-        /// Name as `/proc/<pid>/comm` has it, such as `postgres`.
-        name: String,
+        /// One name, or several whose processes are sent it together.
+        name: Names,
         /// KILL unless said otherwise. What is stopped goes on when the episode heals; what is killed is for its
         /// supervisor to start again.
         #[serde(default)]
@@ -327,9 +327,9 @@ impl Fault {
             Self::MoveLeader { queue } if !is_word(queue) => {
                 Some(format!("move-leader: {queue:?} is not the name of a queue"))
             }
-            Self::Process { name, .. } if !is_word(name) || name.len() > 15 => Some(format!(
-                "process: {name:?} is not a name of at most 15 letters, digits, hyphens and underscores"
-            )),
+            Self::Process { name, .. } => {
+                name.mistake().map(|mistake| format!("process: {mistake}"))
+            }
             _ => self.pressure().and_then(Pressure::mistake),
         }
     }
@@ -387,6 +387,7 @@ mod tests {
             "rolling-restart = { pause = '2s', grace = '5s' }",
             "pause = {}",
             "process = { name = 'postgres', signal = 'STOP' }",
+            "process = { name = ['patroni', 'postgres'] }",
             "cpu = { cores = 0.05 }",
             "memory = { at_most_mib = 64 }",
             "cut = { network = 'data' }",
@@ -450,6 +451,8 @@ mod tests {
             ("move-leader = { queue = 'a\">>' }", "name of a queue"),
             ("process = { name = '$(reboot)' }", "letters"),
             ("process = { name = 'a-name-of-16-char' }", "15"),
+            ("process = { name = ['postgres', 'a;b'] }", "letters"),
+            ("process = { name = [] }", "no name"),
         ] {
             let mistake = fault(line).unwrap().mistake().unwrap();
             assert!(mistake.contains(expected), "{mistake}");

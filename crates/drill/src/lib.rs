@@ -18,7 +18,7 @@ pub use by_hand::by_hand;
 pub use contract::{Class, Contract, LatencyClause, UptimeClause};
 pub use draw::{derive_seed, pick};
 pub use fault::{
-    Fault, Flood, Mode, Network, Pressure, ProcessSignal, Resource, Rolling, Signal, Surge,
+    Fault, Flood, Mode, Names, Network, Pressure, ProcessSignal, Resource, Rolling, Signal, Surge,
 };
 pub use file::{Drill, DrillError, Episode, Pace, Then, parse, parse_for};
 pub use guard::Guard;

@@ -22,8 +22,9 @@ use crate::priority::Priority;
 /// The api answers within 130 ms and the load balancer between repeats once after 150 ms: whoever is silent
 /// for longer than this is gone. Writes that wait for a replica take up to a second and get all the time.
 const ANSWER_WITHIN: Duration = Duration::from_millis(320);
-/// Both tries together, which leaves time for a third hop: the load balancer in front asks another gateway after 800 ms.
-const BOTH_WITHIN: Duration = Duration::from_millis(750);
+/// Both tries together: longer than a disk or a processor that everybody shares is busy with something else, and short enough for
+/// a third hop. The load balancer in front asks another gateway after 1.2 s, and clients wait 2 s.
+const BOTH_WITHIN: Duration = Duration::from_millis(1100);
 /// An answer after this is late: it needed the load balancer's repetition, and the slowest way of the api behind it.
 const LATE_AFTER: Duration = Duration::from_millis(250);
 
@@ -114,8 +115,13 @@ impl Gate {
         let connection = self.api.take(deadline).await;
         let connection = connection.map_err(|_| self.unreachable())?;
         let reused = connection.reused;
-        let by = deadline.min(Instant::now() + patience);
-        let first = match self.attempt(connection, &parts, &body, by, false).await {
+        // When so many were late that none may be sent again, the only try has all the time: giving up early helps nobody then.
+        let only = !self.retries.is_left();
+        let by = match only {
+            true => last_by,
+            false => deadline.min(Instant::now() + patience),
+        };
+        let first = match self.attempt(connection, &parts, &body, by, only).await {
             Ok(response) if PASSING.contains(&response.status()) => Ok(response),
             Ok(response) => return Ok(response),
             Err(Try::Silent) => {
@@ -129,7 +135,7 @@ impl Gate {
             Ok(_) => Instant::now() + PAUSE,
             Err(_) => Instant::now(),
         };
-        if again_at >= last_by || !self.retries.spend() {
+        if only || again_at >= last_by || !self.retries.spend() {
             return first;
         }
         tokio::time::sleep_until(again_at).await;

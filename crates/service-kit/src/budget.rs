@@ -35,6 +35,11 @@ impl RetryBudget {
         self.change(|saved| (saved < MOST_SAVED * REQUESTS_PER_RETRY).then_some(saved + 1));
     }
 
+    /// Whether there is one to spend.
+    pub fn is_left(&self) -> bool {
+        self.saved.load(Ordering::Relaxed) >= REQUESTS_PER_RETRY
+    }
+
     /// Whether one repetition may be made, which is then spent.
     pub fn spend(&self) -> bool {
         self.change(|saved| saved.checked_sub(REQUESTS_PER_RETRY))
@@ -54,8 +59,10 @@ mod tests {
     fn what_was_saved_is_spent_once_and_then_a_tenth_of_the_requests_repeats() {
         let budget = RetryBudget::new();
         (0..1000).for_each(|_| budget.earn());
+        assert!(budget.is_left());
         let spent = (0..1000).filter(|_| budget.spend()).count();
         assert_eq!(spent as u32, MOST_SAVED);
+        assert!(!budget.is_left());
         let repeated = (0..1000).filter(|_| {
             budget.earn();
             budget.spend()

@@ -35,7 +35,7 @@ impl Script {
     /// The scripts of a fault; empty for those that are done otherwise.
     pub(crate) fn of(fault: &Fault) -> Self {
         match fault {
-            Fault::Process { name, signal } => process(name, signal.name()),
+            Fault::Process { name, signal } => process(name.each(), signal.name()),
             Fault::FlushCache {} => flush_cache(),
             Fault::FailOver {} => fail_over(),
             Fault::Lock { table } => session(&format!(
@@ -125,15 +125,19 @@ fn command(script: &str, name: &str, said: &str) -> Vec<String> {
 }
 
 /// Names are looked up by hand, because not every image has the tools for it.
-fn process(name: &str, signal: &str) -> Script {
-    let each = |act: &str| {
+fn process(names: &[String], signal: &str) -> Script {
+    let each_of = |names: &str, act: &str| {
         format!(
             "n=0; for c in /proc/[0-9]*/comm; do p=${{c#/proc/}}; p=${{p%/comm}}; \
-             [ \"$(cat $c 2>/dev/null)\" = '{name}' ] || continue; {act}; n=$((n+1)); done"
+             case \"$(cat $c 2>/dev/null)\" in {names}) ;; *) continue;; esac; {act}; n=$((n+1)); done"
         )
     };
-    let count = each("echo $p");
-    let look = format!("{count}; [ $n -gt 0 ] || {{ echo no process {name}; exit 1; }}");
+    let each = |act: &str| each_of(&names.join("|"), act);
+    let count = |name: &String| {
+        let count = each_of(name, "echo $p");
+        format!("{count}; [ $n -gt 0 ] || {{ echo no process {name}; exit 1; }}")
+    };
+    let look = names.iter().map(count).collect::<Vec<_>>().join("; ");
     let stopped = each("grep -q '^State:.[Tt]' /proc/$p/status && s=$((s+1))");
     let gone = "g=0; for p in $1; do grep -q '^State:.[^Z]' /proc/$p/status 2>/dev/null || g=$((g+1)); done; \
                 set -- $1; echo \"$g of $# processes gone\"; [ $g -eq $# ]";
@@ -304,15 +308,23 @@ fn braced(script: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use drill::{Mode, ProcessSignal};
+    use drill::{Mode, Names, ProcessSignal};
 
     use super::*;
+
+    fn postgres() -> Names {
+        Names::One("postgres".into())
+    }
 
     fn every() -> Vec<Fault> {
         vec![
             Fault::Process {
-                name: "postgres".into(),
+                name: postgres(),
                 signal: ProcessSignal::Stop,
+            },
+            Fault::Process {
+                name: Names::Many(vec!["patroni".into(), "postgres".into()]),
+                signal: ProcessSignal::Kill,
             },
             Fault::FlushCache {},
             Fault::FailOver {},
@@ -388,7 +400,7 @@ mod tests {
         let (mut struck, mut spared) = (family(), family());
         let (orphan, other) = (child(&struck), child(&spared));
         let struck_id = struck.id().to_string();
-        let strike = process("gd-family", "KILL").strike;
+        let strike = process(&["gd-family".into()], "KILL").strike;
         let done = std::process::Command::new("bash")
             .args(["-c", &strike, SCRIPT, &struck_id])
             .status();
@@ -411,7 +423,7 @@ mod tests {
     fn what_is_killed_is_not_undone_by_us_and_what_stands_still_goes_on() {
         let undo = |signal| {
             let fault = Fault::Process {
-                name: "postgres".into(),
+                name: postgres(),
                 signal,
             };
             Script::of(&fault).undo("12 13")

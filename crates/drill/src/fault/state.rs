@@ -2,6 +2,49 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::is_word;
+
+/// Names of processes, as `/proc/<pid>/comm` has them, such as `postgres`. In a drill file one name, or a list of names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a name or a list of names")]
+pub enum Names {
+    /// One name.
+    One(String),
+    /// Several, in no order.
+    Many(Vec<String>),
+}
+
+impl Names {
+    /// Each of them.
+    pub fn each(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+
+    /// What is wrong with them, if anything.
+    pub(super) fn mistake(&self) -> Option<String> {
+        let names = self.each();
+        if names.is_empty() {
+            return Some("there is no name in the list".into());
+        }
+        // The kernel keeps 15 bytes of a name.
+        let wrong = names
+            .iter()
+            .find(|name| !is_word(name) || name.len() > 15)?;
+        Some(format!(
+            "{wrong:?} is not a name of at most 15 letters, digits, hyphens and underscores"
+        ))
+    }
+}
+
+impl std::fmt::Display for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.each().join(" and "))
+    }
+}
+
 /// Signals for a process inside a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
