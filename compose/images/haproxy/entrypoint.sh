@@ -107,7 +107,8 @@ stop() {
         ip address add "$prefix.100/32" dev lo || :
     done
     kill "$(cat /run/keepalived.pid)"
-    sleep 0.3
+    # Until the other one's announcement has surely come to everybody, also while the processors are busy.
+    sleep 1
     kill -USR1 "$haproxy"
     wait "$haproxy"
     exit 0

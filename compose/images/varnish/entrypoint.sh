@@ -99,12 +99,13 @@ for octet in "$OCTET" "$PEER_OCTET"; do
     ip address add "$EDGE.$((octet + 80))/32" dev lo
 done
 
-# The addresses leave first, then Varnish.
+# The addresses leave first, then Varnish: when the other node's announcement has surely come to the last client, which takes
+# 0.1 s, and longer while the processors are busy.
 stop() {
     trap '' TERM INT
     kill "$holder"
     kill "$(cat /run/keepalived.pid)"
-    sleep 0.3
+    sleep 1
     kill "$varnish"
     wait "$varnish"
     exit 0

@@ -1,14 +1,13 @@
 //! Taking a reading: the answer is given only when the reading cannot be lost any more.
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, select_ok};
 use hyper::{Response, StatusCode};
+use service_kit::hedge;
 use service_kit::postgres::{PostgresError, within};
 use service_kit::respond::{self, Plain};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use wire::{Accepted, Reading};
 
 use crate::server::Api;
@@ -19,8 +18,9 @@ pub(crate) const WITHIN: Duration = Duration::from_millis(130);
 /// The first path's part of it: a confirmation after 70 ms leaves time for the second path within the 100 ms that a client is
 /// promised.
 const FIRST_PATH: f64 = 0.54;
-/// For how long an insert goes on when nobody waits for it any more. Not longer: those who come next need its connection.
-const LINGER: Duration = Duration::from_millis(100);
+/// For how long an insert goes on when nobody waits for it any more. Those who come next find its connection busy meanwhile, and go
+/// another way; given up, it would take the connection along, and to make one costs more than an insert.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// The update makes a repeated insert write something: it then waits for a replica as the first one did,
 /// and cannot confirm a row that exists on a cut-off primary alone.
@@ -37,9 +37,6 @@ enum Path {
     /// Committed by the primary and a replica.
     Postgres,
 }
-
-/// A way that did not make the reading durable.
-struct NotKept;
 
 impl Api {
     /// 202 when durable, 422 when wrong, 503 when neither path worked in time.
@@ -80,8 +77,8 @@ impl Api {
         });
     }
 
-    /// Whether the reading can't be lost any more. The second way begins when the first failed or is slow; what is slow may still come
-    /// first.
+    /// Whether the reading can't be lost any more. The second way begins when the first failed, or is slow and few others are; what is
+    /// slow may still come first.
     async fn make_durable(
         self: &Arc<Self>,
         reading: &Reading,
@@ -89,68 +86,41 @@ impl Api {
         within: Duration,
     ) -> bool {
         // While the queues fail, every reading would first wait for them in vain.
-        let queue_first = self.queue_breaker().allows(began);
-        let (first, second) = match queue_first {
-            true => (Path::Queue, Path::Postgres),
-            false => (Path::Postgres, Path::Queue),
+        let order = match self.queue_breaker().allows(began) {
+            true => [Path::Queue, Path::Postgres],
+            false => [Path::Postgres, Path::Queue],
         };
-        let (early, by) = (began + within.mul_f64(FIRST_PATH), began + within);
-        let mut first = self.begin(first, reading, early, by);
-        let kept = match timeout_at(early, &mut first).await {
-            Ok(Ok(path)) => Some(path),
-            Ok(Err(NotKept)) => self.begin(second, reading, by, by).await.ok(),
-            Err(_) => {
-                if queue_first {
+        let (after, by) = (within.mul_f64(FIRST_PATH), began + within);
+        let ways = order.into_iter().map(|path| async move {
+            match path {
+                Path::Queue => self.queue(reading, by).await,
+                Path::Postgres => self.write(reading, by).await,
+            }
+            .then_some(path)
+        });
+        let kept = hedge::first_of(ways, after, by, &self.second_ways).await;
+        // Late is not lost: queues that are slow with everything else stay first, because a commit for each reading costs more.
+        let label = match kept {
+            Ok((_, Path::Queue)) => {
+                self.queue_breaker().succeeded();
+                "queue"
+            }
+            Ok((number, Path::Postgres)) => {
+                if number > 0 {
                     self.queue_breaker().failed(Instant::now());
                 }
-                let either = select_ok([first, self.begin(second, reading, by, by)]);
-                let kept = timeout_at(by, either).await;
-                kept.ok().and_then(Result::ok).map(|(path, _)| path)
+                "postgres"
+            }
+            Err(_) => {
+                self.queue_breaker().failed(Instant::now());
+                return false;
             }
         };
-        if let Some(path) = kept {
-            let label = match path {
-                Path::Queue => "queue",
-                Path::Postgres => "postgres",
-            };
-            self.counters.ingest.with_label_values(&[label]).inc();
-        }
-        kept.is_some()
+        self.counters.ingest.with_label_values(&[label]).inc();
+        true
     }
 
-    /// One of the ways. An insert may end a little late: given up, it would take its connection along, and a new one is dear just
-    /// when everything is slow.
-    fn begin(
-        self: &Arc<Self>,
-        path: Path,
-        reading: &Reading,
-        early: Instant,
-        by: Instant,
-    ) -> BoxFuture<'static, Result<Path, NotKept>> {
-        let (api, reading) = (self.clone(), reading.clone());
-        async move {
-            let kept = match path {
-                Path::Queue => api.queue(&reading, early, by).await,
-                Path::Postgres => {
-                    let until = by + LINGER;
-                    let insert = async move { within(until, api.insert(&reading)).await };
-                    match tokio::spawn(insert).await {
-                        Ok(Ok(())) => true,
-                        Ok(Err(error)) => {
-                            tracing::debug!(%error, "reading not inserted");
-                            false
-                        }
-                        Err(_) => false,
-                    }
-                }
-            };
-            kept.then_some(path).ok_or(NotKept)
-        }
-        .boxed()
-    }
-
-    /// The breaker learns what is known `early`: queues that confirm later are asked second.
-    async fn queue(&self, reading: &Reading, early: Instant, by: Instant) -> bool {
+    async fn queue(&self, reading: &Reading, by: Instant) -> bool {
         let Ok(payload) = serde_json::to_vec(reading) else {
             return false;
         };
@@ -159,14 +129,21 @@ impl Api {
         if let Err(error) = &published {
             tracing::debug!(%error, "reading not queued");
         }
-        let now = Instant::now();
-        if now < early {
-            match published {
-                Ok(()) => self.queue_breaker().succeeded(),
-                Err(_) => drop(self.queue_breaker().failed(now)),
-            }
-        }
         published.is_ok()
+    }
+
+    /// An insert may end a little late.
+    async fn write(self: &Arc<Self>, reading: &Reading, by: Instant) -> bool {
+        let (api, reading) = (self.clone(), reading.clone());
+        let insert = async move { within(by + LINGER, api.insert(&reading)).await };
+        match tokio::spawn(insert).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "reading not inserted");
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     async fn insert(&self, reading: &Reading) -> Result<(), PostgresError> {

@@ -77,6 +77,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), Failure> {
         counters: Counters::new(metrics)?,
         queue_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
         replica_breaker: Breaker::new(FAILURES, OPEN_FOR).into(),
+        second_ways: RetryBudget::new(),
         hedges: RetryBudget::new(),
         read_deadline: config.read_deadline,
         write_deadline: config.write_deadline,

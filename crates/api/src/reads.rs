@@ -31,14 +31,8 @@ impl Api {
         F: Fn(Database) -> Fut,
         Fut: Future<Output = Result<T, PostgresError>> + Send + 'static,
     {
-        loop {
-            match self.read_once(by, &query).await {
-                Err(Unanswered::AllFailed) if Instant::now() + AGAIN_AFTER < by => {
-                    tokio::time::sleep(AGAIN_AFTER).await;
-                }
-                answer => return answer.ok(),
-            }
-        }
+        let answer = hedge::again(AGAIN_AFTER, by, || self.read_once(by, &query));
+        answer.await.ok()
     }
 
     async fn read_once<T, F, Fut>(

@@ -44,6 +44,8 @@ pub(crate) struct Api {
     pub(crate) queue_breaker: Mutex<Breaker>,
     /// Opens while the replica is slow or gone.
     pub(crate) replica_breaker: Mutex<Breaker>,
+    /// For readings that go the second way because the first is slow: when everything is, to do all of it twice keeps it so.
+    pub(crate) second_ways: RetryBudget,
     /// For reads that ask the primary because a replica is slow.
     pub(crate) hedges: RetryBudget,
     pub(crate) read_deadline: Duration,

@@ -123,21 +123,22 @@ mod tests {
     use tokio::net::TcpStream;
     use tokio::sync::Semaphore;
 
-    /// A gateway before an api that answers when it is let, and what the api was told about the time left.
+    /// A gateway before an api that answers when it is let, and what the api was told about the time left and the last try.
     struct Site {
         gateway: SocketAddr,
         let_answer: Arc<Semaphore>,
-        left_ms: Arc<Mutex<Vec<u64>>>,
+        told: Arc<Mutex<Vec<(u64, bool)>>>,
         metrics: service_kit::metrics::Metrics,
     }
 
     async fn site(settings: &[(&str, &str)]) -> Site {
         let let_answer = Arc::new(Semaphore::new(0));
-        let left_ms = Arc::new(Mutex::new(Vec::new()));
-        let (permits, told) = (let_answer.clone(), left_ms.clone());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (permits, heard) = (let_answer.clone(), told.clone());
         let api = move |request: hyper::Request<Incoming>, _| {
             let left = request.headers()[deadline::HEADER].to_str().unwrap();
-            told.lock().unwrap().push(left.parse().unwrap());
+            let last = request.headers().contains_key(deadline::LAST_TRY);
+            heard.lock().unwrap().push((left.parse().unwrap(), last));
             let permits = permits.clone();
             async move {
                 permits.acquire().await.unwrap().forget();
@@ -177,7 +178,7 @@ mod tests {
         Site {
             gateway,
             let_answer,
-            left_ms,
+            told,
             metrics: process.metrics,
         }
     }
@@ -213,12 +214,32 @@ mod tests {
         let site = site(&[("REQUEST_TIMEOUT", "800ms")]).await;
         let silent = site.send(&get("/v1/wards/3")).await;
         assert!(answer(silent).await.starts_with("HTTP/1.1 504"));
-        let left_ms = site.left_ms.lock().unwrap().clone();
-        let [first, second] = left_ms[..] else {
-            panic!("{left_ms:?}")
+        let told = site.told.lock().unwrap().clone();
+        let [(first, false), (second, true)] = told[..] else {
+            panic!("{told:?}")
         };
-        assert!((250..=320).contains(&first), "{left_ms:?}");
-        assert!((200..=480).contains(&second), "{left_ms:?}");
+        assert!((250..=320).contains(&first), "{told:?}");
+        assert!((200..=480).contains(&second), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn without_a_repetition_left_the_only_try_takes_all_the_time_and_says_so() {
+        const SILENT: usize = 60;
+        const POST: &str = "POST /v1/vitals HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}";
+        let site = site(&[]).await;
+        let sent = (0..SILENT).map(|_| async { answer(site.send(POST).await).await });
+        for said in futures_util::future::join_all(sent).await {
+            assert!(said.starts_with("HTTP/1.1 504"), "{said}");
+        }
+        let before = site.told.lock().unwrap().len();
+        let only = site.send(POST).await;
+        while site.told.lock().unwrap().len() == before {
+            tokio::task::yield_now().await;
+        }
+        let (left_ms, last) = site.told.lock().unwrap()[before];
+        assert!((1000..=1100).contains(&left_ms) && last, "{left_ms} {last}");
+        site.let_answer.add_permits(SILENT * 2);
+        assert!(answer(only).await.starts_with("HTTP/1.1 200"));
     }
 
     #[tokio::test]
@@ -246,7 +267,7 @@ mod tests {
         let head = "POST /v1/vitals HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
         let slow = site.send(head).await;
         assert!(answer(slow).await.starts_with("HTTP/1.1 408"));
-        assert!(site.left_ms.lock().unwrap().is_empty());
+        assert!(site.told.lock().unwrap().is_empty());
         assert!(site.shows("gateway_in_flight 0"));
     }
 

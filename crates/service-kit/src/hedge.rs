@@ -71,6 +71,25 @@ where
     }
 }
 
+/// What `ask` gives, which is asked again `pause` after all of its tries have failed, while there is time for that.
+pub async fn again<T, F>(
+    pause: Duration,
+    deadline: Instant,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, Unanswered>
+where
+    F: Future<Output = Result<T, Unanswered>>,
+{
+    loop {
+        match ask().await {
+            Err(Unanswered::AllFailed) if Instant::now() + pause < deadline => {
+                tokio::time::sleep(pause).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +135,36 @@ mod tests {
         assert_eq!(slow, (Ok((0, 1)), 50));
         let (failed, _) = within(vec![(5, None), (1, Some(2))], &budget).await;
         assert_eq!(failed, Ok((1, 2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_first_try_goes_on_beside_the_second_to_the_end() {
+        let (beside, took) = run(vec![(50, Some(1)), (1000, Some(2))]).await;
+        assert_eq!((beside, took), (Ok((0, 1)), 50));
+        let (alone, took) = run(vec![(50, Some(1)), (5, None)]).await;
+        assert_eq!((alone, took), (Ok((0, 1)), 50));
+    }
+
+    /// Asks until number `at` succeeds; what became of it, and after how many milliseconds.
+    async fn asked(at: u32, failure: Unanswered) -> (Result<u32, Unanswered>, u128) {
+        let began = Instant::now();
+        let mut asked = 0;
+        let result = again(AFTER, began + Duration::from_millis(70), || {
+            asked += 1;
+            std::future::ready(if asked == at { Ok(asked) } else { Err(failure) })
+        });
+        (result.await, began.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_is_asked_again_while_there_is_time() {
+        assert_eq!(asked(1, Unanswered::AllFailed).await, (Ok(1), 0));
+        assert_eq!(asked(3, Unanswered::AllFailed).await, (Ok(3), 60));
+        let never = asked(4, Unanswered::AllFailed).await;
+        assert_eq!(never, (Err(Unanswered::AllFailed), 60));
+        for final_word in [Unanswered::Deadline, Unanswered::NothingToTry] {
+            assert_eq!(asked(2, final_word).await, (Err(final_word), 0));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,13 +10,10 @@ use wire::{PATIENTS, Reading};
 
 /// Readings per transaction.
 pub const MOST: usize = 100;
-/// How long the first of a batch waits for others.
-pub const LINGER: Duration = Duration::from_millis(20);
-
-/// The next batch, or `None` when the sender is gone and everything was taken.
-pub async fn gather<T>(receiver: &mut mpsc::Receiver<T>) -> Option<Vec<T>> {
+/// The next batch, or `None` when the sender is gone and everything was taken. Its first waits for others no longer than `linger`.
+pub async fn gather<T>(receiver: &mut mpsc::Receiver<T>, linger: Duration) -> Option<Vec<T>> {
     let mut batch = vec![receiver.recv().await?];
-    let until = Instant::now() + LINGER;
+    let until = Instant::now() + linger;
     while batch.len() < MOST {
         match timeout_at(until, receiver.recv()).await {
             Ok(Some(item)) => batch.push(item),
@@ -48,6 +45,8 @@ pub fn distinct(readings: impl IntoIterator<Item = Reading>) -> Vec<Reading> {
 mod tests {
     use super::*;
 
+    const LINGER: Duration = Duration::from_millis(20);
+
     #[tokio::test(start_paused = true)]
     async fn a_full_batch_does_not_wait_and_a_lone_message_waits_for_the_linger_only() {
         let (sender, mut receiver) = mpsc::channel(500);
@@ -55,9 +54,9 @@ mod tests {
             sender.send(number).await.unwrap();
         }
         let began = Instant::now();
-        assert_eq!(gather(&mut receiver).await.unwrap().len(), MOST);
+        assert_eq!(gather(&mut receiver, LINGER).await.unwrap().len(), MOST);
         assert_eq!(began.elapsed(), Duration::ZERO);
-        assert_eq!(gather(&mut receiver).await.unwrap(), [MOST]);
+        assert_eq!(gather(&mut receiver, LINGER).await.unwrap(), [MOST]);
         assert_eq!(began.elapsed(), LINGER);
     }
 
@@ -66,8 +65,8 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(5);
         sender.send(1).await.unwrap();
         drop(sender);
-        assert_eq!(gather(&mut receiver).await, Some(vec![1]));
-        assert_eq!(gather(&mut receiver).await, None);
+        assert_eq!(gather(&mut receiver, LINGER).await, Some(vec![1]));
+        assert_eq!(gather(&mut receiver, LINGER).await, None);
     }
 
     fn reading(id: u128) -> Reading {

@@ -17,6 +17,8 @@ use crate::store::{Raised, Store};
 
 /// Waits between attempts to store a batch while the database is away.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// The queue keeps a reading as well as a table does, so many share a commit: each costs the primary and two replicas a write.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// Stores what was taken until the channel ends.
 pub(crate) struct Ingest {
@@ -28,9 +30,8 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     pub(crate) async fn run(self, mut taken: mpsc::Receiver<Taken>) {
-        let mut batch = Vec::with_capacity(batch::MOST);
-        while taken.recv_many(&mut batch, batch::MOST).await > 0 {
-            let (deliveries, readings, raised) = settle(batch.drain(..)).await;
+        while let Some(batch) = batch::gather(&mut taken, LINGER).await {
+            let (deliveries, readings, raised) = settle(batch).await;
             let readings = batch::distinct(readings);
             let began = Instant::now();
             let Some(fresh) = self.persist(&readings, &raised).await else {
@@ -65,7 +66,7 @@ impl Ingest {
 }
 
 /// Takes a batch apart, and learns which alerts are announced for sure.
-async fn settle(batch: impl Iterator<Item = Taken>) -> (Vec<Delivery>, Vec<Reading>, Vec<Raised>) {
+async fn settle(batch: Vec<Taken>) -> (Vec<Delivery>, Vec<Reading>, Vec<Raised>) {
     let (mut deliveries, mut readings, mut raised) = (Vec::new(), Vec::new(), Vec::new());
     for taken in batch {
         deliveries.push(taken.delivery);

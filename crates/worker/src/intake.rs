@@ -1,6 +1,8 @@
 //! What is done with a reading as soon as it is here: it is compared with its patient's limits, its alerts are announced,
 //! and the live servers get it. It is durable already, in its queue, so none of that waits for the database.
 
+use std::time::Duration;
+
 use lapin::message::Delivery;
 use service_kit::consumer::{Reason, Rejects};
 use service_kit::wall;
@@ -12,6 +14,9 @@ use crate::alerts::raised;
 use crate::announce::Announcer;
 use crate::batch;
 use crate::limits::Limits;
+
+/// How long a reading waits for others with which it is told to the live servers.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// A reading on its way to the database.
 pub(crate) struct Taken {
@@ -39,7 +44,7 @@ impl Intake {
     pub(crate) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
         // A worker that knows no limits leaves readings to those that do.
         self.limits.known().await;
-        while let Some(batch) = batch::gather(&mut deliveries).await {
+        while let Some(batch) = batch::gather(&mut deliveries, LINGER).await {
             let mut readings = Vec::with_capacity(batch.len());
             for delivery in batch {
                 let Some(taken) = self.take(delivery).await else {
