@@ -5,7 +5,7 @@
 //! also while nobody needs it: it must not still be low when everybody comes back after an outage.
 //!
 //! Its bounds are chosen so that this platform's own faults do not reach it. At the peak one gateway alone has 190 requests
-//! a second under way for 130 ms each when everything goes its slowest way: 25, and the lower bound has room for all of
+//! a second under way for 230 ms each when everything goes its slowest way: 44, and the lower bound has room for all of
 //! them. While an address moves nobody answers for one to two seconds, and 95 requests a second wait at each of two
 //! gateways; from its upper bound the limit falls to half only in that time.
 
@@ -18,10 +18,10 @@ use tokio::time::Instant;
 use crate::priority::Priority;
 
 /// The limit does not fall below this.
-const LEAST: f64 = 32.0;
+const LEAST: f64 = 48.0;
 /// How often the limit changes: long enough for a few dozen answers at the peak.
 const WINDOW: Duration = Duration::from_millis(250);
-/// Added after a good window: from the lowest to the highest in 14 s.
+/// Added after a good window: from the lowest to the highest in 13 s.
 const STEP: f64 = 4.0;
 /// What is left after a bad one.
 const BACKOFF: f64 = 0.9;

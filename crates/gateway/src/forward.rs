@@ -19,19 +19,19 @@ use crate::headers;
 use crate::pool::{Connection, Sender};
 use crate::priority::Priority;
 
-/// The api answers within 130 ms and the load balancer between repeats once after 150 ms: whoever is silent
+/// The api answers within 230 ms and the load balancer between repeats once after 250 ms: whoever is silent
 /// for longer than this is gone. Writes that wait for a replica take up to a second and get all the time.
-const ANSWER_WITHIN: Duration = Duration::from_millis(320);
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 /// Both tries together: longer than a disk or a processor that everybody shares is busy with something else, and short enough for
 /// a third hop. The load balancer in front asks another gateway after 1.2 s, and clients wait 2 s.
 const BOTH_WITHIN: Duration = Duration::from_millis(1100);
 /// An answer after this is late: it needed the load balancer's repetition, and the slowest way of the api behind it.
-const LATE_AFTER: Duration = Duration::from_millis(250);
+const LATE_AFTER: Duration = Duration::from_millis(350);
 
 /// Time between an answer that may pass and the second try: at once would meet what the first one met.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Nobody was reached, or the api could keep or read nothing in its 130 ms: what stood in the way may be over in a moment, such as
+/// Nobody was reached, or the api could keep or read nothing in its 230 ms: what stood in the way may be over in a moment, such as
 /// a processor that was busy starting a server.
 const PASSING: [StatusCode; 3] = [
     StatusCode::BAD_GATEWAY,
@@ -115,8 +115,9 @@ impl Gate {
         let connection = self.api.take(deadline).await;
         let connection = connection.map_err(|_| self.unreachable())?;
         let reused = connection.reused;
-        // When so many were late that none may be sent again, the only try has all the time: giving up early helps nobody then.
-        let only = !self.retries.is_left();
+        // When so many are late that this one may not be sent again, its only try has all the time: giving up early helps nobody then.
+        let again = self.retries.reserve();
+        let only = again.is_none();
         let by = match only {
             true => last_by,
             false => deadline.min(Instant::now() + patience),
@@ -135,8 +136,9 @@ impl Gate {
             Ok(_) => Instant::now() + PAUSE,
             Err(_) => Instant::now(),
         };
-        if only || again_at >= last_by || !self.retries.spend() {
-            return first;
+        match again {
+            Some(again) if again_at < last_by => again.spend(),
+            _ => return first,
         }
         tokio::time::sleep_until(again_at).await;
         tracing::debug!(reused, path = parts.uri.path(), "sent again");

@@ -218,8 +218,8 @@ mod tests {
         let [(first, false), (second, true)] = told[..] else {
             panic!("{told:?}")
         };
-        assert!((250..=320).contains(&first), "{told:?}");
-        assert!((200..=480).contains(&second), "{told:?}");
+        assert!((400..=500).contains(&first), "{told:?}");
+        assert!((100..=300).contains(&second), "{told:?}");
     }
 
     #[tokio::test]
