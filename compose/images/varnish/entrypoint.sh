@@ -120,7 +120,7 @@ done &
 hold_addresses &
 holder=$!
 
-# To optimise the configuration takes three quarters of the second that a start costs, and the cache spends its time elsewhere.
+# Not optimised: that would take another half second of a processor at each start.
 compiler=$(echo /usr/bin/*-linux-gnu-gcc)
 
 # Without the jail the server needs no privilege at all, so it gives up what keepalived needs. Few threads: two cores, and

@@ -28,8 +28,8 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_millis(1500);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(2);
 /// Handshake and authentication, and the wait for a turn: the library has no bound of its own for them.
 pub(super) const CREATE_TIMEOUT: Duration = Duration::from_millis(500);
-/// One round trip, for which nobody waits who can go another way meanwhile. With busy processors it takes 0.1 s now and then, and to
-/// make a connection instead takes them longer.
+/// One round trip, for which nobody waits who can go another way meanwhile. To make a connection instead
+/// takes busy processors longer.
 const RECYCLE_TIMEOUT: Duration = Duration::from_millis(300);
 /// A request that finds all connections busy for longer had better try elsewhere.
 const WAIT_TIMEOUT: Duration = Duration::from_millis(50);
