@@ -6,7 +6,7 @@ use drill::{Class, Component, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::outage::Outage;
+use crate::{machine::MachineFigures, outage::Outage};
 
 /// A figure to six decimals: more is noise, and would not survive being written as JSON and read again.
 pub(crate) fn figure(value: f64) -> f64 {
@@ -183,6 +183,9 @@ pub struct LoadFigures {
     pub mean_requests_per_s: f64,
     /// The generator's own lateness.
     pub lateness: Lateness,
+    /// How much of the machine was to be had; none in recordings that do not tell it.
+    #[serde(default)]
+    pub machine: Option<MachineFigures>,
 }
 
 /// One class of traffic.

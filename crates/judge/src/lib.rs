@@ -21,6 +21,7 @@ mod latency;
 mod ledger;
 mod live;
 mod load;
+mod machine;
 mod members;
 #[cfg(test)]
 mod mutations;
@@ -64,6 +65,7 @@ pub use judgement::{
     Bill, BillFigure, Clause, Evidence, Finding, Judgement, Measure, Unit, Verdict,
 };
 pub use live::LiveBudget;
+pub use machine::MachineFigures;
 pub use members::MemberFigures;
 pub use noise::Difference;
 pub use outage::Outage;

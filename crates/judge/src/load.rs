@@ -7,7 +7,7 @@ use timeline::Outcome;
 
 use crate::{
     figures::{ClassFigures, Lateness, LoadFigures, figure},
-    latency,
+    latency, machine,
     slots::index,
     story::Story,
     tally::Tally,
@@ -51,6 +51,7 @@ pub(crate) fn figures(story: &Story, tally: &Tally) -> LoadFigures {
             sent: latency::percentiles(&tally.lateness, 0),
             not_sent,
         },
+        machine: machine::figures(story, tally),
     }
 }
 

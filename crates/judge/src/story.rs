@@ -9,6 +9,7 @@ use wire::Paged;
 use crate::{
     counters::Counters,
     figures::figure,
+    machine::Machine,
     primaries::Primaries,
     strain::Strain,
     writers::{self, Writers},
@@ -42,6 +43,8 @@ pub(crate) struct Story<'a> {
     pub(crate) counters: Counters,
     /// How hard the database and the pools worked.
     pub(crate) strain: Strain,
+    /// What was told of the machine's processors.
+    pub(crate) machine: Machine,
 }
 
 /// What the entries say of one episode.
@@ -159,6 +162,7 @@ impl<'a> Story<'a> {
             last: Offset(0),
             counters: Counters::default(),
             strain: Strain::default(),
+            machine: Machine::new(),
         };
         for entry in entries {
             story.last = story.last.max(entry.at);
@@ -203,6 +207,7 @@ impl<'a> Story<'a> {
                 self.strain.sample(at, member, counter, *value);
                 self.counters.sample(*component, member, counter, *value);
             }
+            Event::Processors(processors) => self.machine.push((at, *processors)),
             Event::EpisodeStarted { episode } => self.chapter(*episode, |c| c.started = Some(at)),
             Event::FaultRequested {
                 episode,

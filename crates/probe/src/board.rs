@@ -19,7 +19,7 @@ impl Board {
         }
     }
 
-    /// Notes a sighting. Counters change nothing here.
+    /// Notes a sighting. What was counted changes nothing here.
     pub fn apply(&mut self, sighting: &Sighting) {
         if let Sighting::Member(health) = sighting {
             self.note(health.clone());

@@ -1,5 +1,5 @@
 //! The observer: it looks at every server of the platform through that server's own interface, from inside
-//! the networks, and says who is healthy, who plays which role, and what their own counters read.
+//! the networks, and says who is healthy, who plays which role, what their own counters read, and what is left of the machine under them.
 //!
 //! [`serve`] is the instrument that stands in the networks: `POST /watch` with a
 //! [`timeline::WatchList`] answers with one [`timeline::Sighting`] a line until the caller hangs up, which
@@ -14,6 +14,7 @@ mod error;
 mod http;
 mod ledger;
 mod look;
+mod machine;
 mod metrics;
 mod pages;
 mod patrol;

@@ -16,6 +16,7 @@ use crate::{
         rabbitmq::Rabbitmq, redis::Redis, sentinel::Sentinel, service::Service, varnish::Varnish,
     },
     look::{Check, Reading},
+    machine,
     site::Site,
 };
 
@@ -90,9 +91,10 @@ async fn report(
     Ok(())
 }
 
-/// Begins to look at every member of the site. Dropping the set ends every look at once.
+/// Begins to look at every member of the site, and at the machine. Dropping the set ends every look at once.
 pub(crate) fn begin(site: Arc<Site>, sightings: &mpsc::Sender<Sighting>) -> JoinSet<()> {
     let mut patrols = JoinSet::new();
+    patrols.spawn(machine::patrol(sightings.clone()));
     let count = u32::try_from(site.members.len()).unwrap_or(u32::MAX);
     for (member, number) in site.members.iter().zip(0..) {
         // Spread over the period, so that the looks do not come in bursts.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::Paged;
 
-use crate::{MemberHealth, Sighting};
+use crate::{MemberHealth, Processors, Sighting};
 
 /// Nanoseconds since the run's start: the one clock of a timeline.
 #[derive(
@@ -202,6 +202,8 @@ pub enum Event {
         /// Value.
         value: f64,
     },
+    /// What the machine's processors have done, as the observer sees it every second.
+    Processors(Processors),
     /// The observer itself lost sight: what it reports is incomplete from here on.
     ObserverLost {
         /// Why.
@@ -253,6 +255,7 @@ impl From<Sighting> for Event {
                 counter,
                 value,
             },
+            Sighting::Processors(processors) => Self::Processors(processors),
         }
     }
 }

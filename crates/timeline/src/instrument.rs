@@ -5,7 +5,7 @@ use std::time::Duration;
 use drill::{Component, Pressure, Role, Traffic};
 use serde::{Deserialize, Serialize};
 
-use crate::Fates;
+use crate::{Fates, Processors};
 
 /// `host:port`.
 pub type Address = String;
@@ -124,4 +124,6 @@ pub enum Sighting {
         /// Value.
         value: f64,
     },
+    /// What the machine's processors have done, every second.
+    Processors(Processors),
 }

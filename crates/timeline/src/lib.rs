@@ -9,6 +9,7 @@ mod arrival;
 mod event;
 mod fate;
 mod instrument;
+mod processors;
 mod records;
 mod store;
 mod stored;
@@ -22,6 +23,7 @@ pub use instrument::{
     Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, PressOrder, Pressed, Sighting,
     WatchList, Watched,
 };
+pub use processors::Processors;
 pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};
 pub use stored::{
     STORED_BYTES, STORED_HEADER, StoredError, StoredReadings, encode_stored, stored_footer,

@@ -56,7 +56,7 @@ async fn next_health(
         loop {
             match sightings.next().await {
                 Some(Ok(Sighting::Member(health))) => return health,
-                Some(Ok(Sighting::Counter { .. })) => {}
+                Some(Ok(Sighting::Counter { .. } | Sighting::Processors(_))) => {}
                 other => panic!("the stream ended: {other:?}"),
             }
         }
@@ -108,10 +108,15 @@ async fn counters_follow_the_first_look() {
     let (_api, observer, list) = one_service().await;
     let mut sightings = watch(observer, &list).await.unwrap();
     next_health(&mut sightings).await;
-    let counter = within("a counter", sightings.next())
-        .await
-        .unwrap()
-        .unwrap();
+    let counter = within("a counter", async {
+        loop {
+            match sightings.next().await {
+                Some(Ok(Sighting::Processors(_))) => {}
+                other => return other.unwrap().unwrap(),
+            }
+        }
+    })
+    .await;
     let expected = Sighting::Counter {
         member: "api-1".into(),
         component: Component::Api,
@@ -119,6 +124,23 @@ async fn counters_follow_the_first_look() {
         value: 2.0,
     };
     assert_eq!(counter, expected);
+}
+
+#[tokio::test]
+async fn the_machine_is_told_of_every_second() {
+    let (_api, observer, list) = one_service().await;
+    let mut sightings = watch(observer, &list).await.unwrap();
+    let mut told = vec![];
+    within("two looks at the machine", async {
+        while told.len() < 2 {
+            if let Some(Ok(Sighting::Processors(processors))) = sightings.next().await {
+                told.push(processors);
+            }
+        }
+    })
+    .await;
+    let did = told[1].since(told[0]);
+    assert!(did.is_some_and(|did| did.total_s() > 0.5), "{told:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The traffic as users, as the generator and as each component counted it; the bill; and how to repeat it.
 
 use drill::Component;
-use judge::{CounterFigures, Judgement, Kind, LoadFigures, Percentiles, WorstWindow};
+use judge::{
+    CounterFigures, Judgement, Kind, LoadFigures, MachineFigures, Percentiles, WorstWindow,
+};
 
 use crate::{
     document::{
@@ -67,7 +69,9 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
     let note =
         "latency in ms from the due time over all requests; a failed one is slower than any answer";
     let mut section = table.under("load", note);
-    section.intro = users_and_rates(load) + &uptime(&judgement.user_uptime);
+    section.intro = users_and_rates(load)
+        + &uptime(&judgement.user_uptime)
+        + &load.machine.as_ref().map_or_else(String::new, machine);
     section
 }
 
@@ -86,6 +90,33 @@ fn users_and_rates(load: &LoadFigures) -> String {
         amount(load.scenario_hours),
         pace(load),
     )
+}
+
+/// With less than this left, in percent, whatever is late may be waiting for a processor.
+const TIGHT_BELOW_PERCENT: f64 = 10.0;
+/// A host that takes more than this, in percent, is worth a word.
+const STOLEN_FROM_PERCENT: f64 = 1.0;
+
+/// What the machine still had to give, and what that means.
+fn machine(machine: &MachineFigures) -> String {
+    let place = match machine.tightest_episode.as_str() {
+        "" => "in quiet time".to_owned(),
+        episode => format!("in {episode}"),
+    };
+    let mut text = format!(
+        " Of the machine's processors {:.0} % were idle, and {:.0} % in the tightest 10 s (from {:.0} s on, {place}).",
+        machine.idle_percent, machine.tightest_idle_percent, machine.tightest_begin_s,
+    );
+    if machine.stolen_percent >= STOLEN_FROM_PERCENT {
+        text += &format!(
+            " Its host kept {:.0} % of their time for others.",
+            machine.stolen_percent
+        );
+    }
+    if machine.tightest_idle_percent < TIGHT_BELOW_PERCENT {
+        text += " What was late then may have waited for a processor: compare with a larger machine, or fewer users.";
+    }
+    text
 }
 
 /// The users' time in the worst window of each length.

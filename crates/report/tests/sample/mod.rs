@@ -6,7 +6,7 @@ use drill::{Class, Component, Drill, Role};
 use judge::Judgement;
 use timeline::{
     Arrival, Arrivals, BillLine, Entry, Event, FORMAT, HEADER, Header, MemberHealth, Offset,
-    Outcome, Placed,
+    Outcome, Placed, Processors,
 };
 
 const DRILL: &str = r#"
@@ -177,6 +177,21 @@ fn counters(entries: &mut Vec<Entry>) {
     }
 }
 
+/// Two processors, looked at every second: half idle, and hardly anything left from second 20 to 30.
+fn processors(entries: &mut Vec<Entry>) {
+    let mut did = Processors::default();
+    for second in 0..60_u32 {
+        entries.push(Entry {
+            at: at(second.into()),
+            event: Event::Processors(did),
+        });
+        let idle_s = if (20..30).contains(&second) { 0.1 } else { 1.0 };
+        did.idle_s += idle_s;
+        did.stolen_s += 0.05;
+        did.busy_s += 1.95 - idle_s;
+    }
+}
+
 fn episode(episode: usize, from: f64, member: &str, roles: &[Role]) -> Vec<Entry> {
     let seen = format!("{member} exited with code 137");
     let requested = Event::FaultRequested {
@@ -250,6 +265,7 @@ pub(crate) fn judged(outage: std::ops::Range<f64>, with_queue: bool) -> Judgemen
         },
     ];
     counters(&mut entries);
+    processors(&mut entries);
     entries.extend(sightings());
     entries.extend(episode(0, 8.0, "api-2", &[]));
     entries.extend(episode(1, 22.0, "postgres-1", &[Role::PostgresPrimary]));
