@@ -88,7 +88,8 @@ impl Line {
     /// Sends `ask` and waits for the whole answer.
     ///
     /// A kept connection may turn out to be dead only when it is used. Nothing was answered then, and every
-    /// request of ours is idempotent, so it goes out once more on a new connection (RFC 9110, 9.2.2).
+    /// request of ours is idempotent, so it goes out once more on a new connection (RFC 9110, 9.2.2),
+    /// to the next address where there are several.
     pub(crate) async fn ask(
         &mut self,
         ask: &Ask,
@@ -99,7 +100,11 @@ impl Line {
             match self.exchange(ask, patience).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(outcome)) => return Err(outcome),
-                Err(Failure::Unanswered) => tally.retried(),
+                Err(Failure::Unanswered) => {
+                    // Whoever dies may still accept, and takes the repetition along.
+                    self.turn_away();
+                    tally.retried();
+                }
             }
         }
         self.connect(patience).await?;
@@ -122,13 +127,18 @@ impl Line {
         self.open = None;
     }
 
+    /// The next address is the one to begin with.
+    fn turn_away(&mut self) {
+        self.at = (self.at + 1) % self.addresses.len();
+    }
+
     /// Uses the open connection, and keeps it only after a complete answer.
     async fn exchange(&mut self, ask: &Ask, patience: Patience) -> Result<Answer, Failure> {
         let mut connection = self.open.take().ok_or(Failure::Unanswered)?;
         let request = self.request(ask);
         let Some(result) = patience.during(connection.exchange(request)).await else {
             // Whoever accepts and then stays silent is not the address to begin with next time.
-            self.at = (self.at + 1) % self.addresses.len();
+            self.turn_away();
             return Err(Failure::Final(Outcome::TimedOut));
         };
         let answer = result?;
@@ -170,7 +180,7 @@ impl Line {
                 Ok(Err(_)) => refused += 1,
                 Err(_) => refused = 0,
             }
-            self.at = (self.at + 1) % self.addresses.len();
+            self.turn_away();
         }
         Err(Outcome::Unreachable)
     }
@@ -234,4 +244,57 @@ fn is_our_fault(error: &io::Error) -> bool {
 /// The id that user number `user` sends along.
 pub(crate) fn client_id(user: u32) -> HeaderValue {
     HeaderValue::try_from(format!("u{user}")).unwrap_or(HeaderValue::from_static("u"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::Clock;
+    use timeline::Offset;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Accepts for ever; answers as many requests as it is told to, then closes each connection that asks for anything.
+    async fn site(answers: usize) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut left = answers;
+            while let Ok((mut stream, _)) = listener.accept().await {
+                while stream.read(&mut [0; 1024]).await.is_ok_and(|n| n > 0) && left > 0 {
+                    left -= 1;
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                    stream.write_all(answer).await.unwrap();
+                }
+            }
+        });
+        address
+    }
+
+    async fn asked(addresses: &[SocketAddr], times: usize) -> Vec<Option<Outcome>> {
+        let (clock, tally) = (Clock::start().0, Tally::default());
+        let patience = Patience::until(clock, Offset::from(Duration::from_secs(5)));
+        let mut line = Line::new(addresses.into(), 0);
+        let mut outcomes = vec![];
+        for _ in 0..times {
+            let answer = line.ask(&Ask::get("/".into()), patience, &tally).await;
+            outcomes.push(answer.err());
+        }
+        outcomes
+    }
+
+    #[tokio::test]
+    async fn whoever_breaks_off_is_not_asked_again_while_there_is_another() {
+        let (dying, other) = (site(1).await, site(10).await);
+        assert_eq!(asked(&[dying, other], 3).await, [None; 3]);
+    }
+
+    #[tokio::test]
+    async fn with_nobody_else_the_same_is_asked_once_more() {
+        let outcomes = asked(&[site(1).await], 2).await;
+        assert_eq!(outcomes, [None, Some(Outcome::Broken)]);
+    }
 }

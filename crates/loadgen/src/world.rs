@@ -74,10 +74,8 @@ impl World {
 
     /// How long a user waits for what is due at `due`: it counts from then, not from the sending.
     pub(crate) fn patience(&self, due: Offset) -> Patience {
-        Patience {
-            clock: self.clock,
-            over: Offset::from(due.as_duration() + self.request_timeout),
-        }
+        let over = Offset::from(due.as_duration() + self.request_timeout);
+        Patience::until(self.clock, over)
     }
 
     /// Waits until `due`, does `work` and records how it ended.
@@ -117,6 +115,10 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    pub(crate) fn until(clock: Clock, over: Offset) -> Self {
+        Self { clock, over }
+    }
+
     /// Time left, zero when it is over.
     pub(crate) fn left(&self) -> Duration {
         self.over.since(self.clock.now())
