@@ -179,8 +179,8 @@ pub(crate) struct SurviveArgs {
     /// Name of a topology in `compose`
     #[arg(default_value = "ha")]
     pub(crate) topology: String,
-    /// Only this member, component or role, such as `api-1`, `api` or `postgres-primary`; may be repeated
-    #[arg(long)]
+    /// Only these members, components or roles, such as `api-1`, `api` or `api,postgres-primary`
+    #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// What is done to them
     #[arg(long, value_delimiter = ',', value_parser = blow, default_value = "kill,pause,partition")]

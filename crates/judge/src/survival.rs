@@ -2,6 +2,7 @@
 //!
 //! A trial that proves nothing counts for nothing: it never enters a median, and the cell says why it does not.
 
+mod asked;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -19,30 +20,9 @@ use drill::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use asked::Asked;
 pub use spread::Spread;
 pub use tried::{Tried, tried};
-
-/// What was asked of a matrix.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Asked {
-    /// Name of the topology.
-    pub topology: String,
-    /// Hash of what the platform is made of: trials of another one are not this one's.
-    pub platform: String,
-    /// Settings by which the platform differs from its files, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settings: BTreeMap<String, String>,
-    /// Users at every moment.
-    pub users: u32,
-    /// Time between a blow and its healing, in seconds.
-    pub hold_s: f64,
-    /// Who is hit.
-    pub subjects: Vec<Subject>,
-    /// In which ways.
-    pub blows: Vec<Blow>,
-    /// How often, each.
-    pub repetitions: u32,
-}
 
 /// How a member survived a blow, in one word.
 #[derive(

@@ -59,6 +59,15 @@ enum Failure {
     Final(Outcome),
 }
 
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unanswered => Self::Broken,
+            Failure::Final(outcome) => outcome,
+        }
+    }
+}
+
 /// A user's line to one site: at most one connection, opened on demand.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -87,34 +96,28 @@ impl Line {
 
     /// Sends `ask` and waits for the whole answer.
     ///
-    /// A kept connection may turn out to be dead only when it is used. Nothing was answered then, and every
-    /// request of ours is idempotent, so it goes out once more on a new connection (RFC 9110, 9.2.2),
-    /// to the next address where there are several.
+    /// Where nothing is answered before the connection breaks, it goes out once more on a new one: to the next address
+    /// where there are several, as who breaks off may be dying, and still accept; to the only one when a kept connection
+    /// turned out to be dead. Every request of ours is idempotent (RFC 9110, 9.2.2).
     pub(crate) async fn ask(
         &mut self,
         ask: &Ask,
         patience: Patience,
         tally: &Tally,
     ) -> Result<Answer, Outcome> {
-        if self.open.as_ref().is_some_and(|c| !c.sender.is_closed()) {
-            match self.exchange(ask, patience).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Final(outcome)) => return Err(outcome),
-                Err(Failure::Unanswered) => {
-                    // Whoever dies may still accept, and takes the repetition along.
-                    self.turn_away();
-                    tally.retried();
-                }
-            }
+        let kept = self.open.as_ref().is_some_and(|c| !c.sender.is_closed());
+        if !kept {
+            self.connect(patience, tally).await?;
         }
-        self.connect(patience).await?;
-        tally.connected();
-        self.exchange(ask, patience)
-            .await
-            .map_err(|failure| match failure {
-                Failure::Unanswered => Outcome::Broken,
-                Failure::Final(outcome) => outcome,
-            })
+        match self.exchange(ask, patience).await {
+            Err(Failure::Unanswered) if kept || self.addresses.len() > 1 => {
+                tally.retried();
+                self.turn_away();
+                self.connect(patience, tally).await?;
+                Ok(self.exchange(ask, patience).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// From now on requests go out under another name.
@@ -162,7 +165,7 @@ impl Line {
     }
 
     /// Tries the addresses in turn until one accepts, all of them refuse, or patience ends.
-    async fn connect(&mut self, patience: Patience) -> Result<(), Outcome> {
+    async fn connect(&mut self, patience: Patience, tally: &Tally) -> Result<(), Outcome> {
         let mut refused = 0;
         while refused < self.addresses.len() && !patience.left().is_zero() {
             // With nowhere else to go, the kernel's own repetitions are all there is.
@@ -174,6 +177,7 @@ impl Line {
                 Ok(Ok(stream)) => {
                     let opened = Connection::open(stream).await;
                     self.open = Some(opened.map_err(|_| Outcome::Broken)?);
+                    tally.connected();
                     return Ok(());
                 }
                 Ok(Err(outcome)) if outcome == Outcome::NotSent => return Err(outcome),
@@ -290,6 +294,14 @@ mod tests {
     async fn whoever_breaks_off_is_not_asked_again_while_there_is_another() {
         let (dying, other) = (site(1).await, site(10).await);
         assert_eq!(asked(&[dying, other], 3).await, [None; 3]);
+        let (dying, other) = (site(0).await, site(10).await);
+        assert_eq!(asked(&[dying, other], 3).await, [None; 3]);
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_out_twice_at_most() {
+        let outcomes = asked(&[site(0).await, site(0).await, site(10).await], 1).await;
+        assert_eq!(outcomes, [Some(Outcome::Broken)]);
     }
 
     #[tokio::test]

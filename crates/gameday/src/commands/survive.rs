@@ -52,8 +52,8 @@ pub(crate) async fn survive(
     let docker = Docker::connect().await?;
     let collected = Box::pin(collect(&order, &shelf, &docker, &say, interrupted)).await;
     // Also after an interruption: what had been tried by then is on the shelf.
+    shelf.write_matrix(&order.asked)?;
     let matrix = matrix(order.asked.clone(), &shelf.tried()?);
-    shelf.write_matrix(&matrix)?;
     show::survival(&matrix);
     eprintln!("trials: {}", shelf.path().display());
     eprintln!("report: {}", shelf.page().display());

@@ -202,3 +202,19 @@ fn loss_that_nobody_looked_for_is_not_zero() {
         .unwrap();
     assert_eq!((figures.lost.worst, figures.lost.seen), (None, 0));
 }
+
+#[test]
+fn a_part_that_is_asked_for_again_keeps_the_rest() {
+    let tried = tries(&mut Run::healthy());
+    let part = || Asked {
+        subjects: vec![Subject::Member("api-2".into())],
+        ..asked(9)
+    };
+    assert_eq!(matrix(part(), &tried).rows.len(), 1);
+    let whole = matrix(part().covering(&tried), &tried);
+    assert_eq!(states(&whole), [CellState::Clean, CellState::Clean]);
+    assert_eq!((whole.asked.repetitions, whole.is_complete()), (1, true));
+    // Nothing else was tried: it stays as it was asked for.
+    assert_eq!(part().covering(&tried[..1]), part());
+    assert_eq!(part().covering(&[]), part());
+}

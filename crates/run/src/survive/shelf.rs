@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use judge::survival::{Asked, Matrix, Tried};
+use judge::survival::{Asked, Tried, matrix};
 
 use crate::RunError;
 
@@ -74,14 +74,17 @@ impl Shelf {
         self.write(&format!("{run}.json"), &text)
     }
 
-    /// Writes the matrix as `matrix.json`, `survival.md` and `survival.html`.
+    /// Writes the matrix of what was asked for and of everything else on the shelf, as `matrix.json`, `survival.md` and
+    /// `survival.html`.
     ///
     /// # Errors
-    /// When a file can't be written.
-    pub fn write_matrix(&self, matrix: &Matrix) -> Result<(), RunError> {
-        self.write(MATRIX, &report::survival_json(matrix))?;
-        self.write("survival.md", &report::survival_markdown(matrix))?;
-        self.write("survival.html", &report::survival_html(matrix))
+    /// When a file can't be read or written.
+    pub fn write_matrix(&self, asked: &Asked) -> Result<(), RunError> {
+        let tried = self.tried()?;
+        let matrix = matrix(asked.clone().covering(&tried), &tried);
+        self.write(MATRIX, &report::survival_json(&matrix))?;
+        self.write("survival.md", &report::survival_markdown(&matrix))?;
+        self.write("survival.html", &report::survival_html(&matrix))
     }
 
     /// Whole or not at all: a file that is half written would keep all others from being read.
@@ -96,7 +99,7 @@ impl Shelf {
 #[cfg(test)]
 pub(super) mod tests {
     use drill::survival::{Blow, Subject};
-    use judge::{Toll, survival::matrix};
+    use judge::Toll;
 
     use super::*;
 
@@ -153,7 +156,7 @@ pub(super) mod tests {
         shelf.keep("1124-110000-2", &kept[1..]).unwrap();
         shelf.keep("1124-100000-1", &kept[..1]).unwrap();
         shelf.keep("1124-120000-3", &[]).unwrap();
-        shelf.write_matrix(&matrix(asked(), &kept)).unwrap();
+        shelf.write_matrix(&asked()).unwrap();
         assert_eq!(shelf.tried().unwrap(), kept);
         let other = Asked {
             users: 900,
