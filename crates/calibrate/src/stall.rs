@@ -117,6 +117,7 @@ mod tests {
             user: 0,
             class: drill::Class::Ingest,
             outcome: timeline::Outcome::Ok,
+            again: false,
             status: 202,
             due: Offset(ms * 1_000_000),
             sent: Offset(ms * 1_000_000),

@@ -65,6 +65,7 @@ fn arrival(n: u64, gap: Duration) -> Arrival {
         user: (n % USERS) as u32,
         class: CLASSES[(n % 5) as usize],
         outcome: if bad { Outcome::TimedOut } else { Outcome::Ok },
+        again: false,
         status: 200,
         due: Offset::from(due),
         sent: Offset::from(due + Duration::from_micros(n % 900)),

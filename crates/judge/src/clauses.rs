@@ -36,7 +36,7 @@ pub(crate) fn findings(
     let promised = contract
         .classes
         .iter()
-        .map(|class| toll::of_class(*class, &tally.slots));
+        .map(|class| toll::of_class(*class, tally));
     let tolls: Vec<_> = promised.collect();
     let mut findings = vec![
         availability(story, &tolls, episodes),
@@ -79,10 +79,12 @@ fn availability(story: &Story, tolls: &[ClassToll], episodes: &[EpisodeFigures])
     }
     let share = 100.0 * (1.0 - lost / window);
     let text = worst.map_or("no request".into(), |toll| {
-        let requests = 100.0 * (toll.requests - toll.bad) as f64 / toll.requests as f64;
+        let good = toll.good_percent().unwrap_or(0.0);
         format!(
-            "{lost:.2} s; taken from {hours:.0} h, that leaves {share:.4} %. {requests:.4} % of {} {} requests good",
-            toll.requests, toll.class
+            "{lost:.2} s; taken from {hours:.0} h, that leaves {share:.4} %. {good:.4} % of {} {} requests good{}",
+            toll.requests,
+            toll.class,
+            at_first(tolls)
         )
     });
     Finding {
@@ -100,6 +102,17 @@ fn availability(story: &Story, tolls: &[ClassToll], episodes: &[EpisodeFigures])
         why,
         evidence: costly(story, episodes),
     }
+}
+
+/// What users would have had who never try again, in the class that had least.
+fn at_first(tolls: &[ClassToll]) -> String {
+    let shares = tolls
+        .iter()
+        .filter_map(|toll| Some((toll.good_at_first_percent()?, toll.class)));
+    let worst = shares.min_by(|a, b| a.0.total_cmp(&b.0));
+    worst.map_or_else(String::new, |(percent, class)| {
+        format!("; at the first attempt {percent:.4} %, worst class {class}")
+    })
 }
 
 fn bad_seconds(story: &Story, tolls: &[ClassToll], episodes: &[EpisodeFigures]) -> Finding {

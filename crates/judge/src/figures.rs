@@ -22,6 +22,9 @@ pub struct ClassToll {
     pub requests: u64,
     /// Requests without a good answer.
     pub bad: u64,
+    /// Good ones that were so only at the second attempt; none in figures that do not tell it.
+    #[serde(default)]
+    pub good_again: Option<u64>,
     /// Seconds in which more than [`crate::BAD_SECOND_ABOVE_PERCENT`] of the class's requests were bad.
     pub bad_seconds: u64,
     /// Sum over the seconds of the share of bad requests.
@@ -199,6 +202,9 @@ pub struct ClassFigures {
     pub outcomes: BTreeMap<String, u64>,
     /// Share of requests with a good answer, in percent.
     pub good_percent: Option<f64>,
+    /// The same at the first attempt, as users would see it who never try again.
+    #[serde(default)]
+    pub good_at_first_percent: Option<f64>,
     /// Over all requests, a failed one counting as slower than any answer; none where the percentile falls
     /// on a failed request. The clauses are judged by these.
     pub latency: Percentiles,

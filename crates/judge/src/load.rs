@@ -60,7 +60,7 @@ pub(crate) fn classes(story: &Story, tally: &Tally) -> Vec<ClassFigures> {
     let promised = &story.header.drill.contract.classes;
     let row = |class: Class| {
         let promised = promised.contains(&class);
-        let toll = toll::of_class(class, &tally.slots);
+        let toll = toll::of_class(class, tally);
         let latencies = &tally.latencies[index(class)];
         let seconds = tally.slots.of_class(index(class));
         let seconds = seconds.filter(|cell| cell.due > 0).count() as u64;
@@ -69,8 +69,8 @@ pub(crate) fn classes(story: &Story, tally: &Tally) -> Vec<ClassFigures> {
             class,
             promised,
             outcomes: outcomes(&tally.outcomes[index(class)]),
-            good_percent: (toll.requests > 0)
-                .then(|| figure(100.0 - 100.0 * toll.bad as f64 / toll.requests as f64)),
+            good_percent: toll.good_percent(),
+            good_at_first_percent: toll.good_at_first_percent(),
             latency: latencies.all(),
             latency_low,
             latency_high,

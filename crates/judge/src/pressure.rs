@@ -145,6 +145,7 @@ mod tests {
             user,
             class: Class::Read,
             outcome,
+            again: false,
             status,
             due,
             sent: due,

@@ -62,6 +62,9 @@ pub struct Cell {
 pub struct CellFigures {
     /// Requests without a good answer by class; classes without one in any trial are left out.
     pub errors: BTreeMap<Class, Spread>,
+    /// Requests of any class that were good only at the second attempt; of trials that tell it.
+    #[serde(default)]
+    pub good_again: Spread,
     /// Requests due by class, all trials together.
     pub requests: BTreeMap<Class, u64>,
     /// Bad seconds of the worst class.
@@ -274,6 +277,7 @@ fn figures(counted: &[&Tried]) -> CellFigures {
     let was_down = |class: &Class| counted.iter().any(|one| one.toll.down.contains(class));
     CellFigures {
         errors,
+        good_again: spread(&|one| one.good_again().map(|count| count as f64)),
         requests,
         bad_seconds: spread(&|one| Some(one.toll.bad_seconds as f64)),
         equivalents: spread(&|one| Some(one.toll.bad_second_equivalents)),

@@ -58,6 +58,8 @@ pub(crate) struct Tally {
 pub(crate) struct Share {
     pub(crate) requests: [u64; CLASSES],
     pub(crate) bad: [u64; CLASSES],
+    /// Good ones at the second attempt.
+    pub(crate) good_again: [u64; CLASSES],
     /// Bad requests by second.
     pub(crate) bad_slots: BTreeMap<usize, [u32; CLASSES]>,
     /// Due times of the first and the last bad request.
@@ -163,11 +165,20 @@ impl Tally {
         }
         let share = self.share_of(arrival, bad);
         self.shares[share].add(class, second, arrival.due, bad);
+        self.shares[share].good_again[class] += u64::from(arrival.again && !bad);
         match share.checked_sub(1) {
             Some(episode) if bad => self.outages.bad(episode, class, arrival.due),
             _ if !bad => self.outages.good(class, arrival.due),
             _ => {}
         }
+    }
+
+    /// Requests of a class that were good only at the second attempt.
+    pub(crate) fn good_again(&self, class: usize) -> u64 {
+        self.shares
+            .iter()
+            .map(|share| share.good_again[class])
+            .sum()
     }
 
     /// The episode, by its position in the drill, to which a moment belongs.

@@ -205,6 +205,7 @@ fn second(second: u64) -> Vec<Arrival> {
             user,
             class: Class::ALL[user as usize % Class::ALL.len()],
             outcome: Outcome::Ok,
+            again: false,
             status: 200,
             due: ns(0.0),
             sent: ns(0.2),

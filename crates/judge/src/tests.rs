@@ -87,6 +87,41 @@ fn the_order_of_arrivals_does_not_matter() {
 }
 
 #[test]
+fn what_was_good_only_at_the_second_attempt_is_told_apart() {
+    let run = Run::healthy().fail(10.0..11.0, Class::Read, Outcome::Broken);
+    let mut run = run.each(|arrival| {
+        arrival.again = arrival.class == Class::Read && (at(10.0)..at(20.0)).contains(&arrival.due);
+    });
+    run.header().drill.contract.classes = vec![Class::Ingest, Class::Read];
+    let judgement = run.judge();
+    let of = |class: Class| {
+        judgement
+            .classes
+            .iter()
+            .find(|row| row.class == class)
+            .unwrap()
+    };
+    let read = of(Class::Read);
+    // Ten seconds were asked again, and in the first of them in vain.
+    let asked_again = run.arrivals.iter().filter(|a| a.again).count() as u64;
+    assert_eq!(read.toll.good_again, Some(asked_again - read.toll.bad));
+    assert!(read.toll.bad > 0 && read.toll.good_again > Some(read.toll.bad));
+    let at_first = 1.0 - asked_again as f64 / read.toll.requests as f64;
+    assert!((read.good_at_first_percent.unwrap() - 100.0 * at_first).abs() < 1e-5);
+    assert!(read.good_percent > read.good_at_first_percent);
+    assert_eq!(of(Class::Ingest).good_at_first_percent, Some(100.0));
+    let text = &finding(&judgement, Clause::Availability).measured.text;
+    let expected = format!(
+        "at the first attempt {:.4} %, worst class read",
+        100.0 * at_first
+    );
+    assert!(text.ends_with(&expected), "{text}");
+    let episodes = judgement.episodes.iter().flat_map(|row| &row.toll.by_class);
+    let in_episodes: u64 = episodes.filter_map(|toll| toll.good_again).sum();
+    assert_eq!(Some(in_episodes), read.toll.good_again);
+}
+
+#[test]
 fn an_outage_beyond_the_budget_is_broken_and_names_who_took_the_service_down() {
     let run = Run::healthy().fail(30.0..48.0, Class::Ingest, Outcome::Failed);
     let judgement = run.judge();

@@ -5,7 +5,7 @@ use drill::Class;
 use crate::{
     figures::{ClassToll, Toll, figure},
     slots::{Cell, Slots, Span, Sums, index},
-    tally::Share,
+    tally::{Share, Tally},
 };
 
 /// What one share of the run cost the given classes. The bad requests are the share's own, the requests
@@ -22,6 +22,7 @@ pub(crate) fn of_share(share: &Share, slots: &Slots, classes: &[Class]) -> Toll 
             *class,
             share.requests[number],
             share.bad[number],
+            share.good_again[number],
             Sums::of(with_gaps(spans, slots, number)),
         )
     });
@@ -29,7 +30,11 @@ pub(crate) fn of_share(share: &Share, slots: &Slots, classes: &[Class]) -> Toll 
 }
 
 /// What the whole run cost one class.
-pub(crate) fn of_class(class: Class, slots: &Slots) -> ClassToll {
+pub(crate) fn of_class(class: Class, tally: &Tally) -> ClassToll {
+    of_slots(class, &tally.slots, tally.good_again(index(class)))
+}
+
+fn of_slots(class: Class, slots: &Slots, good_again: u64) -> ClassToll {
     let sum = |value: fn(Cell) -> u32| {
         let cells = slots.of_class(index(class));
         cells.map(|cell| u64::from(value(cell))).sum()
@@ -38,6 +43,7 @@ pub(crate) fn of_class(class: Class, slots: &Slots) -> ClassToll {
         class,
         sum(|cell| cell.due),
         sum(|cell| cell.bad),
+        good_again,
         Sums::of(slots.spans(index(class))),
     )
 }
@@ -66,11 +72,12 @@ fn with_gaps(
     })
 }
 
-fn class_toll(class: Class, requests: u64, bad: u64, sums: Sums) -> ClassToll {
+fn class_toll(class: Class, requests: u64, bad: u64, good_again: u64, sums: Sums) -> ClassToll {
     ClassToll {
         class,
         requests,
         bad,
+        good_again: Some(good_again),
         bad_seconds: sums.bad_seconds,
         bad_second_equivalents: figure(sums.equivalents),
         down_seconds: sums.down_seconds,
@@ -104,6 +111,22 @@ fn summed(by_class: Vec<ClassToll>) -> Toll {
     }
 }
 
+impl ClassToll {
+    /// Share of requests with a good answer, in percent; none without requests.
+    pub(crate) fn good_percent(&self) -> Option<f64> {
+        self.percent(self.requests - self.bad)
+    }
+
+    /// Share of those with a good answer at the first attempt, in percent; none where it is not known.
+    pub(crate) fn good_at_first_percent(&self) -> Option<f64> {
+        self.percent((self.requests - self.bad).saturating_sub(self.good_again?))
+    }
+
+    fn percent(&self, good: u64) -> Option<f64> {
+        (self.requests > 0).then(|| figure(100.0 * good as f64 / self.requests as f64))
+    }
+}
+
 /// The class with the most bad-second-equivalents; the first of equals.
 pub(crate) fn worst(tolls: &[ClassToll]) -> Option<&ClassToll> {
     tolls.iter().rev().max_by(|a, b| {
@@ -130,7 +153,7 @@ mod tests {
             }
         }
         let toll = of_share(&share, &slots, &[Class::ALL[0]]);
-        assert_eq!(toll.by_class[0], of_class(Class::ALL[0], &slots));
+        assert_eq!(toll.by_class[0], of_slots(Class::ALL[0], &slots, 0));
         assert_eq!(toll.longest_outage_s, 3);
     }
 

@@ -105,10 +105,10 @@ async fn strike(world: &World, lines: &Lines, abuser: u32, blow: Blow) -> Ending
     let draw = derive_seed(derive_seed(world.seed, TARGETS), blow.number);
     let patient = 1 + draw % u64::from(PATIENTS);
     let ask = Ask::get(format!("/v1/patients/{patient}"));
-    let answer = line.ask(&ask, world.patience(blow.due), world.recorder.tally());
-    let answer = answer.await;
+    let asked = line.ask(&ask, world.patience(blow.due), world.recorder.tally());
+    let asked = asked.await;
     lines.give_back(line);
-    ending(answer, 200, |_| true)
+    ending(asked, 200, |_| true)
 }
 
 fn not_sent(user: u32, due: Offset) -> Arrival {
@@ -116,6 +116,7 @@ fn not_sent(user: u32, due: Offset) -> Arrival {
         user,
         class: Class::Read,
         outcome: Outcome::NotSent,
+        again: false,
         status: 0,
         due,
         sent: NEVER,

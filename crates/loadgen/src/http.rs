@@ -53,6 +53,14 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// What came of an [`Ask`].
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) answer: Result<Answer, Outcome>,
+    /// Whether it went out a second time; the answer is then the second's.
+    pub(crate) again: bool,
+}
+
 enum Failure {
     /// Closed or reset before the answer's head.
     Unanswered,
@@ -99,25 +107,35 @@ impl Line {
     /// Where nothing is answered before the connection breaks, it goes out once more on a new one: to the next address
     /// where there are several, as who breaks off may be dying, and still accept; to the only one when a kept connection
     /// turned out to be dead. Every request of ours is idempotent (RFC 9110, 9.2.2).
-    pub(crate) async fn ask(
+    pub(crate) async fn ask(&mut self, ask: &Ask, patience: Patience, tally: &Tally) -> Asked {
+        let kept = self.open.as_ref().is_some_and(|c| !c.sender.is_closed());
+        let first = self.attempt(ask, patience, tally).await;
+        let again = matches!(first, Err(Failure::Unanswered)) && (kept || self.addresses.len() > 1);
+        let last = match again {
+            true => {
+                self.turn_away();
+                self.attempt(ask, patience, tally).await
+            }
+            false => first,
+        };
+        Asked {
+            answer: last.map_err(Outcome::from),
+            again,
+        }
+    }
+
+    /// Sends `ask` once, on the open connection or on a new one.
+    async fn attempt(
         &mut self,
         ask: &Ask,
         patience: Patience,
         tally: &Tally,
-    ) -> Result<Answer, Outcome> {
-        let kept = self.open.as_ref().is_some_and(|c| !c.sender.is_closed());
-        if !kept {
-            self.connect(patience, tally).await?;
+    ) -> Result<Answer, Failure> {
+        if self.open.as_ref().is_none_or(|c| c.sender.is_closed()) {
+            let connected = self.connect(patience, tally).await;
+            connected.map_err(Failure::Final)?;
         }
-        match self.exchange(ask, patience).await {
-            Err(Failure::Unanswered) if kept || self.addresses.len() > 1 => {
-                tally.retried();
-                self.turn_away();
-                self.connect(patience, tally).await?;
-                Ok(self.exchange(ask, patience).await?)
-            }
-            answer => Ok(answer?),
-        }
+        self.exchange(ask, patience).await
     }
 
     /// From now on requests go out under another name.
@@ -278,35 +296,40 @@ mod tests {
         address
     }
 
-    async fn asked(addresses: &[SocketAddr], times: usize) -> Vec<Option<Outcome>> {
+    /// How each of several requests ended, and whether it went out twice.
+    async fn asked(addresses: &[SocketAddr], times: usize) -> Vec<(Option<Outcome>, bool)> {
         let (clock, tally) = (Clock::start().0, Tally::default());
         let patience = Patience::until(clock, Offset::from(Duration::from_secs(5)));
         let mut line = Line::new(addresses.into(), 0);
         let mut outcomes = vec![];
         for _ in 0..times {
-            let answer = line.ask(&Ask::get("/".into()), patience, &tally).await;
-            outcomes.push(answer.err());
+            let asked = line.ask(&Ask::get("/".into()), patience, &tally).await;
+            outcomes.push((asked.answer.err(), asked.again));
         }
         outcomes
     }
 
     #[tokio::test]
     async fn whoever_breaks_off_is_not_asked_again_while_there_is_another() {
+        let good = |again| (None, again);
         let (dying, other) = (site(1).await, site(10).await);
-        assert_eq!(asked(&[dying, other], 3).await, [None; 3]);
+        let outcomes = asked(&[dying, other], 3).await;
+        assert_eq!(outcomes, [false, true, false].map(good));
         let (dying, other) = (site(0).await, site(10).await);
-        assert_eq!(asked(&[dying, other], 3).await, [None; 3]);
+        let outcomes = asked(&[dying, other], 3).await;
+        assert_eq!(outcomes, [true, false, false].map(good));
     }
 
     #[tokio::test]
     async fn a_request_goes_out_twice_at_most() {
         let outcomes = asked(&[site(0).await, site(0).await, site(10).await], 1).await;
-        assert_eq!(outcomes, [Some(Outcome::Broken)]);
+        assert_eq!(outcomes, [(Some(Outcome::Broken), true)]);
     }
 
     #[tokio::test]
-    async fn with_nobody_else_the_same_is_asked_once_more() {
-        let outcomes = asked(&[site(1).await], 2).await;
-        assert_eq!(outcomes, [None, Some(Outcome::Broken)]);
+    async fn with_nobody_else_the_same_is_asked_once_more_after_a_kept_connection_only() {
+        let outcomes = asked(&[site(1).await], 3).await;
+        let broken = |again| (Some(Outcome::Broken), again);
+        assert_eq!(outcomes, [(None, false), broken(true), broken(false)]);
     }
 }

@@ -44,7 +44,10 @@ enum Order {
 
 struct Ping {
     nonce: u64,
-    answered: oneshot::Sender<()>,
+    /// Whether a stream broke, or there was none, while it waited.
+    again: bool,
+    /// Told whether it was so.
+    answered: oneshot::Sender<bool>,
 }
 
 /// Follows the ward's stream through the load.
@@ -83,11 +86,18 @@ async fn pace(world: &World, user: User, orders: mpsc::Sender<Order>) {
 async fn ping(world: &World, orders: &mpsc::Sender<Order>, nonce: u64, due: Offset) -> Ending {
     let (answered, pong) = oneshot::channel();
     // The follower empties its inbox many times within a period, so there is always room.
-    let _ = orders.try_send(Order::Ping(Ping { nonce, answered }));
+    let _ = orders.try_send(Order::Ping(Ping {
+        nonce,
+        again: false,
+        answered,
+    }));
     match world.patience(due).during(pong).await {
-        Some(Ok(())) => (Outcome::Ok, 0),
-        Some(Err(_)) => (Outcome::Broken, 0),
-        None => (Outcome::TimedOut, 0),
+        Some(Ok(again)) => Ending {
+            again,
+            ..Ending::first(Outcome::Ok, 0)
+        },
+        Some(Err(_)) => Ending::first(Outcome::Broken, 0),
+        None => Ending::first(Outcome::TimedOut, 0),
     }
 }
 
@@ -180,7 +190,7 @@ impl Follower<'_> {
                     let follow = || world.alerts.follow(self.ward);
                     self.expected.get_or_insert_with(follow);
                     socket = Some(opened);
-                    (Outcome::Ok, 101)
+                    Ending::first(Outcome::Ok, 101)
                 }
                 Err(ending) => ending,
             }
@@ -190,14 +200,15 @@ impl Follower<'_> {
     }
 
     async fn handshake(&mut self, patience: Patience) -> Result<Socket, Ending> {
-        let vip = *self.world.vip.first().ok_or((Outcome::Unreachable, 0))?;
+        let vip = self.world.vip.first();
+        let vip = *vip.ok_or(Ending::first(Outcome::Unreachable, 0))?;
         let dialled = patience.during(dial(vip)).await;
         let stream = dialled
             .unwrap_or(Err(Outcome::Unreachable))
-            .map_err(|outcome| (outcome, 0))?;
+            .map_err(|outcome| Ending::first(outcome, 0))?;
         self.world.recorder.tally().connected();
         let greeted = patience.during(self.greet(stream)).await;
-        greeted.unwrap_or(Err((Outcome::TimedOut, 0)))
+        greeted.unwrap_or(Err(Ending::first(Outcome::TimedOut, 0)))
     }
 
     async fn greet(&mut self, stream: TcpStream) -> Result<Socket, Ending> {
@@ -220,7 +231,7 @@ impl Follower<'_> {
                 return Ok(socket);
             }
         }
-        Err((Outcome::Broken, 101))
+        Err(Ending::first(Outcome::Broken, 101))
     }
 
     async fn listen(
@@ -231,10 +242,11 @@ impl Follower<'_> {
     ) -> End {
         // Asked while there was no stream, or lost with the last one: asking twice is harmless.
         asked.take_if(|ping| ping.answered.is_closed());
-        if let Some(ping) = asked.as_ref()
-            && send(&mut socket, ping.nonce).await.is_err()
-        {
-            return End::Broke;
+        if let Some(ping) = asked.as_mut() {
+            ping.again = true;
+            if send(&mut socket, ping.nonce).await.is_err() {
+                return End::Broke;
+            }
         }
         let mut pulse = Pulse::new();
         loop {
@@ -248,7 +260,7 @@ impl Follower<'_> {
                     if let Some(LiveEvent::Pong { nonce }) = self.understand(&frame)
                         && let Some(ping) = asked.take_if(|ping| ping.nonce == nonce)
                     {
-                        let _ = ping.answered.send(());
+                        let _ = ping.answered.send(ping.again);
                     }
                 }
                 order = inbox.recv() => match order {
@@ -324,8 +336,8 @@ fn ending_of(error: tungstenite::Error) -> Ending {
     match error {
         tungstenite::Error::Http(response) => {
             let status = response.status().as_u16();
-            (judge_status(status, false), status)
+            Ending::first(judge_status(status, false), status)
         }
-        _ => (Outcome::Broken, 0),
+        _ => Ending::first(Outcome::Broken, 0),
     }
 }

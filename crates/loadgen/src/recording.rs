@@ -128,6 +128,7 @@ mod tests {
         user: 1,
         class: Class::Read,
         outcome: Outcome::Ok,
+        again: false,
         status: 200,
         due: Offset(5),
         sent: Offset(6),

@@ -42,6 +42,7 @@ impl Tally {
         if let Some(class) = class {
             self.arrivals[class][arrival.outcome as usize].fetch_add(1, Relaxed);
         }
+        self.retries.fetch_add(u64::from(arrival.again), Relaxed);
         if let Some(late) = arrival.lateness() {
             let late_ns = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
             self.lateness_max_ns.fetch_max(late_ns, Relaxed);
@@ -61,10 +62,6 @@ impl Tally {
 
     pub(crate) fn connected(&self) {
         self.connects.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn retried(&self) {
-        self.retries.fetch_add(1, Relaxed);
     }
 
     /// An alert came over a stream; one that is not new came twice.

@@ -10,7 +10,7 @@ use timeline::{Offset, Outcome};
 use wire::{Accepted, Reading, Thresholds, ward_of};
 
 use crate::behaviour::{Action, action};
-use crate::http::{Answer, Ask, Line};
+use crate::http::{Ask, Asked, Line};
 use crate::live;
 use crate::schedule::{Kind, User};
 use crate::world::{Ending, World};
@@ -82,12 +82,12 @@ async fn post(world: &World, line: &mut Line, reading: &Reading, due: Offset) ->
         body: json(reading),
     };
     let patience = world.patience(due);
-    let answer = line.ask(&ask, patience, world.recorder.tally()).await;
-    let ending = ending(answer, 202, |body| {
+    let asked = line.ask(&ask, patience, world.recorder.tally()).await;
+    let ending = ending(asked, 202, |body| {
         serde_json::from_slice(body)
             .is_ok_and(|Accepted { reading_id }| reading_id == reading.reading_id)
     });
-    if ending.0 == Outcome::Ok && alarms(reading, &Thresholds::default()) {
+    if ending.outcome == Outcome::Ok && alarms(reading, &Thresholds::default()) {
         let ward = ward_of(reading.patient_id);
         world
             .alerts
@@ -110,9 +110,9 @@ async fn act(world: &World, line: &mut Line, action: Action, due: Offset) -> End
     };
     let patience = world.patience(due);
     let sent = world.clock.now();
-    let answer = line.ask(&ask, patience, world.recorder.tally()).await;
+    let asked = line.ask(&ask, patience, world.recorder.tally()).await;
     let mut stale = false;
-    let ending = ending(answer, 200, |body| match action {
+    let ending = ending(asked, 200, |body| match action {
         Action::Asset(_) => !body.is_empty(),
         Action::Thresholds(id, _) => match version(body) {
             Some(version) => {
@@ -134,7 +134,10 @@ async fn act(world: &World, line: &mut Line, action: Action, due: Offset) -> End
         }
     });
     match stale {
-        true => (Outcome::Stale, ending.1),
+        true => Ending {
+            outcome: Outcome::Stale,
+            ..ending
+        },
         false => ending,
     }
 }
@@ -154,18 +157,19 @@ fn json(value: &impl serde::Serialize) -> Bytes {
 }
 
 /// What an answer means, when `expected` is the status that was asked for.
-pub(crate) fn ending(
-    answer: Result<Answer, Outcome>,
-    expected: u16,
-    is_usable: impl FnOnce(&[u8]) -> bool,
-) -> Ending {
-    match answer {
+pub(crate) fn ending(asked: Asked, expected: u16, is_usable: impl FnOnce(&[u8]) -> bool) -> Ending {
+    let (outcome, status) = match asked.answer {
         Err(outcome) => (outcome, 0),
         Ok(answer) => {
             let status = answer.status.as_u16();
             let fits = status == expected && is_usable(&answer.body);
             (judge_status(status, fits), status)
         }
+    };
+    Ending {
+        outcome,
+        status,
+        again: asked.again,
     }
 }
 

@@ -19,8 +19,26 @@ use crate::versions::Versions;
 /// that moment would have seen can no longer be measured.
 const LATEST: Duration = Duration::from_secs(1);
 
-/// What became of an arrival, and the HTTP status or 0.
-pub(crate) type Ending = (Outcome, u16);
+/// What became of an arrival.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    /// HTTP status, or 0 where there was none.
+    pub(crate) status: u16,
+    /// Whether it was tried a second time, and this is how that ended.
+    pub(crate) again: bool,
+}
+
+impl Ending {
+    /// Of the first and only attempt.
+    pub(crate) fn first(outcome: Outcome, status: u16) -> Self {
+        Self {
+            outcome,
+            status,
+            again: false,
+        }
+    }
+}
 
 /// What the users of one load share.
 #[derive(Debug)]
@@ -89,17 +107,18 @@ impl World {
         self.clock.until(due).await;
         let sent = self.clock.now();
         let ending = if sent.since(due) > LATEST {
-            (Outcome::NotSent, 0)
+            Ending::first(Outcome::NotSent, 0)
         } else {
             self.recorder.sending(class);
             work.await
         };
-        let happened = ending.0 != Outcome::NotSent;
+        let happened = ending.outcome != Outcome::NotSent;
         self.recorder.record(Arrival {
             user,
             class,
-            outcome: ending.0,
-            status: ending.1,
+            outcome: ending.outcome,
+            again: ending.again,
+            status: ending.status,
             due,
             sent: if happened { sent } else { NEVER },
             done: if happened { self.clock.now() } else { NEVER },
@@ -170,7 +189,7 @@ mod tests {
         for slot in world.schedule.slots(user) {
             let slow = async {
                 tokio::time::sleep(Duration::from_millis(1990)).await;
-                (Outcome::Ok, 200)
+                Ending::first(Outcome::Ok, 200)
             };
             world.arrive(0, Class::Ingest, slot.due, slow).await;
             let arrival = records.recv().await.unwrap();
@@ -189,7 +208,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(10)).await;
         for (due_s, outcome) in [(8, Outcome::NotSent), (9, Outcome::Ok), (10, Outcome::Ok)] {
             let due = Offset::from(Duration::from_secs(due_s));
-            let work = async { (Outcome::Ok, 202) };
+            let work = async { Ending::first(Outcome::Ok, 202) };
             world.arrive(0, Class::Ingest, due, work).await;
             let arrival = records.recv().await.unwrap();
             assert_eq!(arrival.outcome, outcome, "due at {due_s} s");

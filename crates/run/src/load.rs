@@ -207,6 +207,7 @@ mod tests {
             user: 1,
             class: drill::Class::Ingest,
             outcome: Outcome::TimedOut,
+            again: false,
             status: 0,
             due: Offset(1),
             sent: Offset(1),

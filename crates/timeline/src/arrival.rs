@@ -13,11 +13,13 @@ use crate::{
 /// Length of a record.
 pub const RECORD_BYTES: usize = 32;
 /// First bytes of a recording: a magic word, the format version and the record length.
-pub const HEADER: [u8; HEADER_BYTES] = *b"gameday\x00\x01\x00\x00\x00\x20\x00\x00\x00";
+pub const HEADER: [u8; HEADER_BYTES] = *b"gameday\x00\x02\x00\x00\x00\x20\x00\x00\x00";
 /// In place of a moment that never came.
 pub const NEVER: Offset = Offset(u64::MAX);
 /// In place of the user in the last record of a complete recording; its `due` then counts the arrivals.
 pub const FOOTER_USER: u32 = u32::MAX;
+/// Bit of the outcome's byte: the request was sent a second time.
+const AGAIN: u8 = 0x80;
 
 /// What became of an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +84,9 @@ pub struct Arrival {
     pub class: Class,
     /// What became of it.
     pub outcome: Outcome,
+    /// Whether it was sent a second time, because a connection broke before anything was answered on it. The outcome is then
+    /// that of the second attempt, and the first one failed.
+    pub again: bool,
     /// HTTP status, or 0 where there was none.
     pub status: u16,
     /// When the curve wanted it.
@@ -103,7 +108,7 @@ pub enum ArrivalError {
     Header([u8; HEADER_BYTES]),
     /// A recording of another version.
     #[error(
-        "arrivals have format {found}, this build reads 1: judge them with the build that recorded them"
+        "arrivals have format {found}, this build reads 2: judge them with the build that recorded them"
     )]
     Format {
         /// The version found.
@@ -122,7 +127,8 @@ pub enum ArrivalError {
 }
 
 impl Arrival {
-    /// The record: due, sent, done (u64 nanoseconds), user (u32), status (u16), class, outcome; little-endian.
+    /// The record: due, sent, done (u64 nanoseconds), user (u32), status (u16), class, outcome; little-endian. The highest bit of
+    /// the outcome says that it was sent a second time.
     pub fn encode(&self) -> [u8; RECORD_BYTES] {
         let class = Class::ALL
             .iter()
@@ -132,7 +138,10 @@ impl Arrival {
             [self.due.0, self.sent.0, self.done.0],
             self.user,
             self.status,
-            [class as u8, self.outcome as u8],
+            [
+                class as u8,
+                self.outcome as u8 | if self.again { AGAIN } else { 0 },
+            ],
         )
     }
 
@@ -152,7 +161,7 @@ impl Arrival {
     }
 
     fn decode(bytes: &[u8; RECORD_BYTES], index: u64) -> Result<Self, ArrivalError> {
-        let (class, outcome) = (bytes[30], bytes[31]);
+        let (class, outcome) = (bytes[30], bytes[31] & !AGAIN);
         let bad = || ArrivalError::Record {
             index,
             class,
@@ -166,6 +175,7 @@ impl Arrival {
             status: u16::from_le_bytes([bytes[28], bytes[29]]),
             class: *Class::ALL.get(usize::from(class)).ok_or_else(bad)?,
             outcome: *Outcome::ALL.get(usize::from(outcome)).ok_or_else(bad)?,
+            again: bytes[31] & AGAIN != 0,
         })
     }
 }
@@ -242,16 +252,16 @@ mod tests {
     fn any_arrival() -> impl Strategy<Value = Arrival> {
         let codes = (0..Class::ALL.len(), 0..Outcome::ALL.len());
         let times = (any::<u64>(), any::<u64>(), any::<u64>());
-        (codes, times, 0..FOOTER_USER, any::<u16>()).prop_map(|(codes, times, user, status)| {
-            Arrival {
-                user,
-                class: Class::ALL[codes.0],
-                outcome: Outcome::ALL[codes.1],
-                status,
-                due: Offset(times.0),
-                sent: Offset(times.1),
-                done: Offset(times.2),
-            }
+        let rest = (0..FOOTER_USER, any::<u16>(), any::<bool>());
+        (codes, times, rest).prop_map(|(codes, times, (user, status, again))| Arrival {
+            user,
+            again,
+            class: Class::ALL[codes.0],
+            outcome: Outcome::ALL[codes.1],
+            status,
+            due: Offset(times.0),
+            sent: Offset(times.1),
+            done: Offset(times.2),
         })
     }
 
@@ -282,9 +292,9 @@ mod tests {
     fn other_files_are_refused() {
         assert!(Arrivals::open(b"PNG.............".as_slice()).is_err());
         let mut newer = HEADER;
-        newer[8] = 2;
+        newer[8] = 3;
         let error = Arrivals::open(newer.as_slice()).unwrap_err().to_string();
-        assert!(error.contains("format 2, this build reads 1"), "{error}");
+        assert!(error.contains("format 3, this build reads 2"), "{error}");
         let mut bytes = [HEADER.as_slice(), &[0; RECORD_BYTES]].concat();
         bytes[HEADER.len() + 31] = 99;
         assert!(

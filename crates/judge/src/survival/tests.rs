@@ -73,6 +73,23 @@ fn a_cell_without_proof_says_so_and_is_still_to_be_tried() {
 }
 
 #[test]
+fn second_attempts_are_counted_where_every_class_tells_of_them() {
+    let mut run = Run::healthy().each(|arrival| arrival.again = arrival.user == 0);
+    let told = tries(&mut run);
+    let mut silent = told.clone();
+    silent[0].toll.by_class[0].good_again = None;
+    let again = |tried: &[Tried]| {
+        let matrix = matrix(asked(2), tried);
+        matrix.rows[0].cells[0].figures.as_ref().unwrap().good_again
+    };
+    // Asked once a second from the strike to full health and the aftermath.
+    let one = again(&told);
+    assert!(one.worst >= Some(10.0) && one.seen == 1, "{one:?}");
+    assert_eq!(again(&[told, silent.clone()].concat()), one);
+    assert_eq!(again(&silent), Spread::default());
+}
+
+#[test]
 fn what_proves_nothing_enters_no_median() {
     let proven = tries(&mut Run::healthy());
     let mut bad = Run::healthy()

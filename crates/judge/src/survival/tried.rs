@@ -61,6 +61,11 @@ impl Tried {
         self.toll.by_class.iter().find(|toll| toll.class == class)
     }
 
+    /// Requests that were good only at the second attempt; none where it is not known of each class.
+    pub(super) fn good_again(&self) -> Option<u64> {
+        self.toll.by_class.iter().map(|toll| toll.good_again).sum()
+    }
+
     /// The roles that a member has for a while. Who is furthest behind changes from one look to the next.
     pub(super) fn standing(&self) -> Vec<Role> {
         let mut roles = self.roles.clone();

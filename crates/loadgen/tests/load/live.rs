@@ -63,6 +63,18 @@ async fn a_broken_stream_is_opened_again_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_ping_that_waited_for_the_next_stream_is_told_from_the_others() {
+    let (_, arrivals, _) = load(Mode::Lapses(20)).await;
+    let again: Vec<_> = arrivals.iter().filter(|a| a.again).collect();
+    // Each clinician's first ping breaks the first stream; the next one comes in time for some of them.
+    assert!((1..=20).contains(&again.len()), "{}", again.len());
+    assert!(again.iter().all(|a| a.outcome == Outcome::Ok));
+    assert!(count(&arrivals, Outcome::Ok, 0) > again.len());
+    let (_, arrivals, _) = load(Mode::Honest).await;
+    assert!(arrivals.iter().all(|a| !a.again));
+}
+
+#[tokio::test]
 async fn a_stream_that_answers_no_ping_is_given_up() {
     let (platform, arrivals, _) = load(Mode::Mute).await;
     assert!(count(&arrivals, Outcome::TimedOut, 0) >= 20);

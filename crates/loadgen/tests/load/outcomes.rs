@@ -100,6 +100,7 @@ async fn a_kept_connection_that_is_dead_costs_one_retry_and_no_failure() {
     let (arrivals, is_complete) = record(generator, &plan).await;
     assert!(is_complete);
     all_are(&arrivals, Outcome::Ok, 202);
+    assert_eq!(arrivals.iter().filter(|a| a.again).count(), 100);
     let counts = &get(generator, "/stats").await["counts"];
     assert_eq!(counts["connects"], 200, "{counts}");
     assert_eq!(counts["retries"], 100, "{counts}");

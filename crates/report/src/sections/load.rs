@@ -20,6 +20,7 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
         ("class", Left),
         ("requests", Right),
         ("good %", Right),
+        ("at first", Right),
         ("p50", Right),
         ("p95", Right),
         ("p99", Right),
@@ -28,9 +29,10 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
         ("not good", Left),
     ]);
     for class in &judgement.classes {
-        let good = class
-            .good_percent
-            .map_or_else(|| "-".into(), |good| format!("{good:.4}"));
+        let percent = |good: Option<f64>| match good {
+            None => "-".to_owned(),
+            Some(good) => format!("{good:.4}"),
+        };
         let bad = class
             .outcomes
             .iter()
@@ -41,7 +43,8 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
         let head = [
             class.class.name().into(),
             count(class.toll.requests).into(),
-            good.into(),
+            percent(class.good_percent).into(),
+            percent(class.good_at_first_percent).into(),
         ];
         let tail = Cell::bad_if(!bad.is_empty(), bad.join(", "));
         table.row(
@@ -54,6 +57,7 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
     let head = [
         "generator late".into(),
         count(load.arrivals).into(),
+        Cell::default(),
         Cell::default(),
     ];
     let not_sent = match late.not_sent {
@@ -72,6 +76,8 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
     section.intro = users_and_rates(load)
         + &uptime(&judgement.user_uptime)
         + &load.machine.as_ref().map_or_else(String::new, machine);
+    section.closing = "At first: what was good at the first attempt, in percent; clients try once more where a connection breaks unanswered."
+        .into();
     section
 }
 

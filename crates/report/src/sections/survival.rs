@@ -129,6 +129,7 @@ fn toll(matrix: &Matrix) -> Section {
         ("troubled", Right),
         ("lost", Right),
         ("twice", Right),
+        ("again", Right),
         ("errors by class", Left),
     ]);
     each(matrix, &mut table, |n, figures| {
@@ -142,6 +143,7 @@ fn toll(matrix: &Matrix) -> Section {
                 figures.duplicated.worst > Some(0.0),
                 whole(&figures.duplicated),
             ),
+            whole(&figures.good_again).into(),
             errors(figures, n),
         ]
     });
@@ -149,7 +151,8 @@ fn toll(matrix: &Matrix) -> Section {
         "what users saw; median/worst of several trials, and how many of them have the figure";
     let mut section = table.under("users", note);
     section.closing = "N: trials that count. Equiv s, bad s: of the worst class. Troubled: seconds from a class's first bad request to the \
-                       good one after its last. Lost, twice: acknowledged readings; ? where nobody looked."
+                       good one after its last. Lost, twice: acknowledged readings; again: requests that were good only at the client's second \
+                       attempt; ? where nobody looked."
         .into();
     section
 }

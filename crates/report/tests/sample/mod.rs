@@ -229,6 +229,7 @@ fn second(drill: &Drill, second: u32, outage: &std::ops::Range<f64>) -> Vec<Arri
             user,
             class,
             outcome,
+            again: false,
             status: if out { 0 } else { 200 },
             due: at(due),
             sent: at(due + 0.0003),

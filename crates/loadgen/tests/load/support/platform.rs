@@ -30,6 +30,8 @@ pub(crate) enum Mode {
     Nonsense,
     /// Closes each connection instead of giving a second answer over it; hangs up streams at the first ping.
     OneAnswer,
+    /// Hangs up the first so many streams at their first ping.
+    Lapses(usize),
     /// Opens streams, but answers no ping.
     Mute,
 }
@@ -132,11 +134,16 @@ impl Platform {
     fn upgrade(self, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
         let accept = derive_accept_key(request.headers()["sec-websocket-key"].as_bytes());
         let upgrading = hyper::upgrade::on(&mut request);
+        let live = |seen: &mut Seen| {
+            let live = seen.paths.iter().filter(|p| p.starts_with("/v1/live"));
+            live.count()
+        };
+        let number = self.seen(live);
         tokio::spawn(async move {
             let io = TokioIo::new(upgrading.await.unwrap());
             let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
             // The client may hang up in the middle: that is its right.
-            let _ = self.stream(socket).await;
+            let _ = self.stream(socket, number).await;
         });
         let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
         let response = response
@@ -148,7 +155,8 @@ impl Platform {
             .unwrap()
     }
 
-    async fn stream<S>(self, mut socket: WebSocketStream<S>) -> Option<()>
+    /// The stream with the given number, from 1.
+    async fn stream<S>(self, mut socket: WebSocketStream<S>, number: usize) -> Option<()>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
@@ -167,6 +175,7 @@ impl Platform {
             };
             match *self.mode.borrow() {
                 Mode::OneAnswer => return None,
+                Mode::Lapses(streams) if number <= streams => return None,
                 Mode::Mute => continue,
                 _ => {}
             }
