@@ -61,10 +61,13 @@ impl Stand {
         let write =
             |path: &Path, text: &str| fs::write(path, text).map_err(|error| error.to_string());
         write(&source, SLEEPER)?;
-        write(
-            &context.join("Dockerfile"),
-            "FROM scratch\nCOPY sleeper /sleeper\nENTRYPOINT [\"/sleeper\"]\n",
-        )?;
+        // Two projects of one binary would be one image under two names, and the engine may remove it
+        // for the first in the moment in which it gives it the second.
+        let recipe = format!(
+            "FROM scratch\nLABEL test={}\nCOPY sleeper /sleeper\nENTRYPOINT [\"/sleeper\"]\n",
+            self.project
+        );
+        write(&context.join("Dockerfile"), &recipe)?;
         let mut rustc = Command::new(std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into()));
         rustc.args([
             "-O",
