@@ -6,6 +6,7 @@
 //! the controller starts it with [`drive`] and reads the recording as it grows. Who hangs up stops the load.
 
 mod alerts;
+mod backoff;
 mod behaviour;
 mod drive;
 mod flood;

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use drill::{Class, derive_seed};
+use drill::Class;
 use futures_util::{SinkExt, StreamExt};
 use timeline::{Offset, Outcome};
 use tokio::net::TcpStream;
@@ -19,6 +19,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use wire::{LiveEvent, LiveRequest};
 
 use crate::alerts::{self, Expected};
+use crate::backoff::Backoff;
 use crate::behaviour::ward_followed;
 use crate::http::{CLIENT_ID, SITE, client_id, dial};
 use crate::pulse::Pulse;
@@ -27,10 +28,6 @@ use crate::told::Told;
 use crate::user::judge_status;
 use crate::world::{Ending, Patience, World};
 
-/// Part of the seed that chooses how long to wait before the stream is opened again.
-const BACKOFF: u64 = 0xb0;
-/// Shortest wait after a break, and how much longer it may be.
-const BACKOFF_MS: (u64, u64) = (200, 800);
 /// Orders that may wait: an opening that takes all its time sees two slots at most.
 const ORDERS: usize = 4;
 
@@ -58,7 +55,7 @@ pub(crate) async fn follow(world: &World, user: User) {
         user: user.number,
         ward: ward_followed(world.seed, user.number),
         told: Told::default(),
-        breaks: 0,
+        backoff: Backoff::new(world.seed, user.number),
         expected: None,
     };
     tokio::join!(pace(world, user, orders), follower.serve(inbox));
@@ -113,7 +110,7 @@ struct Follower<'a> {
     user: u32,
     ward: u32,
     told: Told,
-    breaks: u64,
+    backoff: Backoff,
     /// What is due, once the stay's first stream is open.
     expected: Option<Expected>,
 }
@@ -134,12 +131,14 @@ impl Follower<'_> {
         let mut due = first_due;
         let mut asked = None;
         while due < self.world.schedule.end() {
-            if let Some(socket) = self.open(due).await
+            let opened = self.open(due).await;
+            self.backoff.opened(opened.is_some());
+            if let Some(socket) = opened
                 && self.listen(socket, inbox, &mut asked).await == End::Left
             {
                 return;
             }
-            due = Offset::from(self.world.clock.now().as_duration() + self.backoff());
+            due = Offset::from(self.world.clock.now().as_duration() + self.backoff.wait());
             if self.wait(due, inbox, &mut asked).await == End::Left {
                 return;
             }
@@ -152,13 +151,6 @@ impl Follower<'_> {
             let now = self.world.clock.now();
             expected.settle(self.user, now, &self.world.recorder);
         }
-    }
-
-    fn backoff(&mut self) -> Duration {
-        let own = derive_seed(derive_seed(self.world.seed, BACKOFF), u64::from(self.user));
-        self.breaks += 1;
-        let (least_ms, more_ms) = BACKOFF_MS;
-        Duration::from_millis(least_ms + derive_seed(own, self.breaks) % (more_ms + 1))
     }
 
     /// Waits without a stream until `due`; pings that come in wait too.
