@@ -2,14 +2,15 @@
 //!
 //! When an address moves to another server, whoever only listens is told nothing: the old server is gone or unreachable, and the
 //! new one has nothing to send on a connection that it does not know. A client that must hear of an alert within seconds
-//! has to ask by itself (RFC 6455, 5.5.2).
+//! has to ask by itself (RFC 6455, 5.5.2). A ward's vital signs come each second, so it asks only who has become silent: with
+//! hundreds of streams, a ping that every hop passes on and back costs as much as all that the streams are for.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, sleep_until};
 
-/// Time between two pings. With the virtual address's move and the wait before a stream is opened again, an alert then comes
-/// within 5 s through the loss of whoever held the address.
+/// Silence after which, and how often from then on, the stream is pinged. With the virtual address's move and the wait before
+/// a stream is opened again, an alert then comes within 5 s through the loss of whoever held the address.
 const EVERY: Duration = Duration::from_secs(2);
 /// Silence after which a stream is given up: a ping whose answer is 2 s late, as patience is everywhere.
 const SILENCE: Duration = Duration::from_secs(4);
@@ -17,17 +18,18 @@ const SILENCE: Duration = Duration::from_secs(4);
 /// The pulse of one stream.
 #[derive(Debug)]
 pub(crate) struct Pulse {
-    beats: Interval,
     heard: Instant,
+    asked: Instant,
 }
 
 impl Pulse {
     /// Of a stream that was heard just now.
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        let mut beats = interval_at(now + EVERY, EVERY);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { beats, heard: now }
+        Self {
+            heard: now,
+            asked: now,
+        }
     }
 
     /// Something came, whatever it was.
@@ -37,25 +39,36 @@ impl Pulse {
 
     /// Waits until a ping is due; says whether the stream is worth it. Safe to give up and to ask again.
     pub(crate) async fn beat(&mut self) -> bool {
-        let now = self.beats.tick().await;
-        now.duration_since(self.heard) < SILENCE
+        sleep_until(self.heard.max(self.asked) + EVERY).await;
+        self.asked = Instant::now();
+        self.asked.duration_since(self.heard) < SILENCE
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::{advance, sleep};
+    use tokio::time::{advance, sleep, timeout};
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_that_answers_is_asked_every_two_seconds() {
+    async fn a_silent_stream_that_answers_is_asked_every_two_seconds() {
         let (mut pulse, begin) = (Pulse::new(), Instant::now());
         for _ in 0..5 {
             assert!(pulse.beat().await);
             sleep(Duration::from_millis(30)).await;
             pulse.heard();
         }
-        assert_eq!(begin.elapsed(), 5 * EVERY + Duration::from_millis(30));
+        assert_eq!(begin.elapsed(), 5 * (EVERY + Duration::from_millis(30)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_with_something_to_say_is_not_asked() {
+        let mut pulse = Pulse::new();
+        for _ in 0..5 {
+            let asked = timeout(Duration::from_secs(1), pulse.beat()).await;
+            assert!(asked.is_err());
+            pulse.heard();
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -72,7 +85,6 @@ mod tests {
         let mut pulse = Pulse::new();
         advance(Duration::from_secs(9)).await;
         pulse.heard();
-        assert!(pulse.beat().await);
         assert!(pulse.beat().await);
         assert!(!pulse.beat().await);
     }

@@ -1,16 +1,17 @@
 //! Consuming queues through every broker at once, so that losing one broker leaves the others delivering.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::stream::SelectAll;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{Channel, Consumer};
 use prometheus::IntCounterVec;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,8 @@ use crate::queues;
 
 /// How long a stopped consumer's channel stays open for acknowledgements.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
+/// Tells the channels of this process apart, whatever brokers call them.
+static CHANNELS: AtomicU64 = AtomicU64::new(0);
 
 /// What to consume and how much of it at a time.
 #[derive(Debug, Clone, Copy)]
@@ -34,132 +37,158 @@ pub struct Subscription {
     pub name: &'static str,
 }
 
+/// A message that waits for its acknowledgement.
+#[derive(Debug)]
+pub struct Message {
+    delivery: Delivery,
+    /// Of which consumer: its messages come in the order of their tags.
+    channel: u64,
+}
+
+impl Deref for Message {
+    type Target = Delivery;
+
+    fn deref(&self) -> &Delivery {
+        &self.delivery
+    }
+}
+
 impl Brokers {
-    /// Starts consuming until `stop`; the channel ends when everything that was delivered has been taken.
+    /// Starts consuming until `stop`; the channel ends when everything that was delivered has been taken. What came through
+    /// one broker from one queue is in the order in which it came.
     pub fn consume(
         &self,
         subscription: Subscription,
         stop: &CancellationToken,
-    ) -> mpsc::Receiver<Delivery> {
+    ) -> mpsc::Receiver<Message> {
         let room = usize::from(subscription.prefetch) * subscription.queues.len();
         let (sender, receiver) = mpsc::channel(room.max(1));
         for index in 0..self.links().len() {
-            let task = follow(
-                self.clone(),
-                index,
-                subscription,
-                sender.clone(),
-                stop.clone(),
-            );
-            tokio::spawn(task);
+            for queue in subscription.queues {
+                let consumer = Consumer {
+                    queue,
+                    subscription,
+                    sender: sender.clone(),
+                    stop: stop.clone(),
+                };
+                tokio::spawn(consumer.follow(self.clone(), index));
+            }
         }
         receiver
     }
 }
 
-/// Consumes through one broker whenever it is connected.
-async fn follow(
-    brokers: Brokers,
-    index: usize,
+/// Takes one queue's messages through one broker. Its channel is its own, so that one acknowledgement can stand for many.
+struct Consumer {
+    queue: &'static str,
     subscription: Subscription,
-    sender: mpsc::Sender<Delivery>,
+    sender: mpsc::Sender<Message>,
     stop: CancellationToken,
-) {
-    let mut live = brokers.links()[index].follow();
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
-    loop {
-        let current = tokio::select! {
-            () = stop.cancelled() => return,
-            current = live.wait_for(Option::is_some) => match current {
-                Ok(current) => current.clone(),
-                Err(_) => return,
-            },
-        };
-        let Some(current) = current else { continue };
-        match consume(&current, subscription, &sender, &stop).await {
-            Ok(()) => {}
-            Err(error) => tracing::debug!(%error, "consumer ended"),
-        }
-        if stop.is_cancelled() {
-            return;
-        }
-        backoff.wait().await;
-    }
 }
 
-async fn consume(
-    live: &Live,
-    subscription: Subscription,
-    sender: &mpsc::Sender<Delivery>,
-    stop: &CancellationToken,
-) -> lapin::Result<()> {
-    let channel = live.connection.create_channel().await?;
-    channel
-        .basic_qos(subscription.prefetch, BasicQosOptions::default())
-        .await?;
-    let mut tags = Vec::new();
-    let mut deliveries: SelectAll<Consumer> = SelectAll::new();
-    for queue in subscription.queues {
-        let tag = format!("{}-{queue}", subscription.name);
-        let consumer = channel
+impl Consumer {
+    /// Consumes whenever the broker is connected.
+    async fn follow(self, brokers: Brokers, index: usize) {
+        let mut live = brokers.links()[index].follow();
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        loop {
+            let current = tokio::select! {
+                () = self.stop.cancelled() => return,
+                current = live.wait_for(Option::is_some) => match current {
+                    Ok(current) => current.clone(),
+                    Err(_) => return,
+                },
+            };
+            let Some(current) = current else { continue };
+            if let Err(error) = self.consume(&current).await {
+                tracing::debug!(%error, queue = self.queue, "consumer ended");
+            }
+            if self.stop.is_cancelled() {
+                return;
+            }
+            backoff.wait().await;
+        }
+    }
+
+    async fn consume(&self, live: &Live) -> lapin::Result<()> {
+        let Subscription { prefetch, name, .. } = self.subscription;
+        let channel = live.connection.create_channel().await?;
+        let number = CHANNELS.fetch_add(1, Ordering::Relaxed);
+        channel
+            .basic_qos(prefetch, BasicQosOptions::default())
+            .await?;
+        let tag = format!("{name}-{}", self.queue);
+        let mut deliveries = channel
             .basic_consume(
-                (*queue).into(),
+                self.queue.into(),
                 tag.into(),
                 BasicConsumeOptions::default(),
                 FieldTable::default(),
             )
             .await?;
-        tags.push(consumer.tag());
-        deliveries.push(consumer);
-    }
-    let mut stopping = std::pin::pin!(stop.cancelled());
-    let mut stopped = false;
-    loop {
-        tokio::select! {
-            () = stopping.as_mut(), if !stopped => {
-                stopped = true;
-                cancel(&channel, &tags).await;
-            }
-            delivery = deliveries.next() => match delivery {
-                Some(delivery) => {
-                    if sender.send(delivery?).await.is_err() {
-                        return Ok(());
+        let tag = deliveries.tag();
+        let mut stopping = std::pin::pin!(self.stop.cancelled());
+        let mut stopped = false;
+        loop {
+            tokio::select! {
+                () = stopping.as_mut(), if !stopped => {
+                    stopped = true;
+                    let cancelled = channel.basic_cancel(tag.clone(), BasicCancelOptions::default());
+                    if let Err(error) = cancelled.await {
+                        tracing::debug!(%error, "consumer not cancelled");
                     }
                 }
-                None if stopped => {
-                    // What was delivered is still to be acknowledged, which takes an open channel.
-                    tokio::spawn(async move {
-                        tokio::time::sleep(ACKNOWLEDGE_WITHIN).await;
-                        drop(channel);
-                    });
-                    return Ok(());
+                delivery = deliveries.next() => match delivery {
+                    Some(delivery) => {
+                        let message = Message { delivery: delivery?, channel: number };
+                        if self.sender.send(message).await.is_err() {
+                            return Ok(());
+                        }
+                    }
+                    None => break,
                 }
-                None => return Ok(()),
             }
         }
-        // A queue that was lost ends its consumer; all are taken up again together.
-        if !stopped && deliveries.len() < subscription.queues.len() {
-            cancel(&channel, &tags).await;
-            return Ok(());
+        if stopped {
+            // What was delivered is still to be acknowledged, which takes an open channel.
+            tokio::spawn(async move {
+                tokio::time::sleep(ACKNOWLEDGE_WITHIN).await;
+                drop(channel);
+            });
         }
-    }
-}
-
-async fn cancel(channel: &Channel, tags: &[lapin::types::ShortString]) {
-    for tag in tags {
-        let cancelled = channel.basic_cancel(tag.clone(), BasicCancelOptions::default());
-        if let Err(error) = cancelled.await {
-            tracing::debug!(%error, "consumer not cancelled");
-        }
+        Ok(())
     }
 }
 
 /// Confirms to the broker that a message is done with; a lost connection means that it comes again.
 pub async fn acknowledge(delivery: &Delivery) {
-    let acknowledged = delivery.ack(BasicAckOptions::default());
-    if let Err(error) = acknowledged.await {
+    confirm(delivery, false).await;
+}
+
+/// The same for many, and for everything that came before any of them by the same way: all of that must be done with. To
+/// the brokers one acknowledgement costs as much as another, whether for one message or many.
+pub async fn acknowledge_all(messages: &[Message]) {
+    for last in newest(messages) {
+        confirm(last, true).await;
+    }
+}
+
+async fn confirm(delivery: &Delivery, multiple: bool) {
+    if let Err(error) = delivery.ack(BasicAckOptions { multiple }).await {
         tracing::debug!(%error, "not acknowledged");
     }
+}
+
+/// The message of each channel that came last.
+fn newest(messages: &[Message]) -> impl Iterator<Item = &Message> {
+    let mut newest: BTreeMap<u64, &Message> = BTreeMap::new();
+    for message in messages {
+        let known = newest.entry(message.channel).or_insert(message);
+        if known.delivery_tag < message.delivery_tag {
+            *known = message;
+        }
+    }
+    newest.into_values()
 }
 
 /// Why a message is given up.
@@ -221,6 +250,24 @@ mod tests {
 
     fn message(queue: &str) -> Delivery {
         Delivery::mock(1, "".into(), queue.into(), false, b"{}".to_vec())
+    }
+
+    #[test]
+    fn the_last_of_each_channel_stands_for_all_of_it() {
+        let message = |channel, tag| Message {
+            delivery: Delivery::mock(tag, "".into(), "".into(), false, Vec::new()),
+            channel,
+        };
+        let messages = [
+            message(7, 1),
+            message(4, 9),
+            message(7, 3),
+            message(7, 2),
+            message(4, 8),
+        ];
+        let last = newest(&messages).map(|message| (message.channel, message.delivery_tag));
+        assert_eq!(last.collect::<Vec<_>>(), [(4, 9), (7, 3)]);
+        assert_eq!(newest(&[]).count(), 0);
     }
 
     #[tokio::test]

@@ -10,13 +10,21 @@ use wire::{PATIENTS, Reading};
 
 /// Readings per transaction.
 pub const MOST: usize = 100;
-/// The next batch, or `None` when the sender is gone and everything was taken. Its first waits for others no longer than `linger`.
-pub async fn gather<T>(receiver: &mut mpsc::Receiver<T>, linger: Duration) -> Option<Vec<T>> {
-    let mut batch = vec![receiver.recv().await?];
-    let until = Instant::now() + linger;
+/// The next batch, or `None` when the sender is gone and everything was taken. Each item waits for others no longer than
+/// `linger` says of it.
+pub async fn gather<T>(
+    receiver: &mut mpsc::Receiver<T>,
+    linger: impl Fn(&T) -> Duration,
+) -> Option<Vec<T>> {
+    let first = receiver.recv().await?;
+    let mut until = Instant::now() + linger(&first);
+    let mut batch = vec![first];
     while batch.len() < MOST {
         match timeout_at(until, receiver.recv()).await {
-            Ok(Some(item)) => batch.push(item),
+            Ok(Some(item)) => {
+                until = until.min(Instant::now() + linger(&item));
+                batch.push(item);
+            }
             Ok(None) | Err(_) => break,
         }
     }
@@ -54,10 +62,25 @@ mod tests {
             sender.send(number).await.unwrap();
         }
         let began = Instant::now();
-        assert_eq!(gather(&mut receiver, LINGER).await.unwrap().len(), MOST);
+        assert_eq!(gather(&mut receiver, |_| LINGER).await.unwrap().len(), MOST);
         assert_eq!(began.elapsed(), Duration::ZERO);
-        assert_eq!(gather(&mut receiver, LINGER).await.unwrap(), [MOST]);
+        assert_eq!(gather(&mut receiver, |_| LINGER).await.unwrap(), [MOST]);
         assert_eq!(began.elapsed(), LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_least_patient_decides_when_a_batch_goes() {
+        let (sender, mut receiver) = mpsc::channel(5);
+        let began = Instant::now();
+        tokio::spawn(async move {
+            for wait_ms in [0_u64, 500, 1000] {
+                tokio::time::sleep_until(began + Duration::from_millis(wait_ms)).await;
+                sender.send(wait_ms).await.unwrap();
+            }
+        });
+        let linger = |wait_ms: &u64| Duration::from_millis(if *wait_ms == 500 { 200 } else { 800 });
+        assert_eq!(gather(&mut receiver, linger).await.unwrap(), [0, 500]);
+        assert_eq!(began.elapsed(), Duration::from_millis(700));
     }
 
     #[tokio::test(start_paused = true)]
@@ -65,8 +88,8 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(5);
         sender.send(1).await.unwrap();
         drop(sender);
-        assert_eq!(gather(&mut receiver, LINGER).await, Some(vec![1]));
-        assert_eq!(gather(&mut receiver, LINGER).await, None);
+        assert_eq!(gather(&mut receiver, |_| LINGER).await, Some(vec![1]));
+        assert_eq!(gather(&mut receiver, |_| LINGER).await, None);
     }
 
     fn reading(id: u128) -> Reading {

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use lapin::message::Delivery;
 use service_kit::backoff::Backoff;
-use service_kit::consumer::{Reason, Rejects, acknowledge};
+use service_kit::consumer::{Message, Reason, Rejects, acknowledge};
 use service_kit::postgres::{Database, within};
 use service_kit::record;
 use service_kit::redis_link::RedisLink;
@@ -32,7 +31,7 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// Applies changes until the channel ends. What this worker does not finish the broker delivers to another.
-    pub(crate) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
+    pub(crate) async fn run(self, mut deliveries: mpsc::Receiver<Message>) {
         while let Some(delivery) = deliveries.recv().await {
             match serde_json::from_slice(&delivery.data) {
                 Ok(patient) => {

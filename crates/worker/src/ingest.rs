@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use lapin::message::Delivery;
 use service_kit::backoff::Backoff;
-use service_kit::consumer::acknowledge;
+use service_kit::consumer::{Message, acknowledge_all};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +16,11 @@ use crate::store::{Raised, Store};
 
 /// Waits between attempts to store a batch while the database is away.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// The queue keeps a reading as well as a table does, so many share a commit: each costs the primary and two replicas a write.
-const LINGER: Duration = Duration::from_millis(200);
+/// The queue keeps a reading as well as a table does, so many share a commit, which costs the primary and two replicas a write, and
+/// an acknowledgement, which costs three brokers one.
+const LINGER: Duration = Duration::from_secs(1);
+/// A reading that raised an alert waits no longer than this: a live server that was not told finds the alert in the database.
+const LINGER_WITH_ALERT: Duration = Duration::from_millis(200);
 
 /// Stores what was taken until the channel ends.
 pub(crate) struct Ingest {
@@ -30,17 +32,20 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     pub(crate) async fn run(self, mut taken: mpsc::Receiver<Taken>) {
-        while let Some(batch) = batch::gather(&mut taken, LINGER).await {
-            let (deliveries, readings, raised) = settle(batch).await;
+        let linger = |taken: &Taken| match taken.announcing {
+            Some(_) => LINGER_WITH_ALERT,
+            None => LINGER,
+        };
+        while let Some(batch) = batch::gather(&mut taken, linger).await {
+            let (messages, readings, raised) = settle(batch).await;
             let readings = batch::distinct(readings);
             let began = Instant::now();
             let Some(fresh) = self.persist(&readings, &raised).await else {
                 return;
             };
-            for delivery in &deliveries {
-                acknowledge(delivery).await;
-            }
-            let duplicates = deliveries.len() - fresh;
+            // Those before them were stored before them, or are dead letters.
+            acknowledge_all(&messages).await;
+            let duplicates = messages.len() - fresh;
             self.counters.batch(began.elapsed(), fresh, duplicates);
             self.counters.announced("direct", &raised);
         }
@@ -66,10 +71,10 @@ impl Ingest {
 }
 
 /// Takes a batch apart, and learns which alerts are announced for sure.
-async fn settle(batch: Vec<Taken>) -> (Vec<Delivery>, Vec<Reading>, Vec<Raised>) {
-    let (mut deliveries, mut readings, mut raised) = (Vec::new(), Vec::new(), Vec::new());
+async fn settle(batch: Vec<Taken>) -> (Vec<Message>, Vec<Reading>, Vec<Raised>) {
+    let (mut messages, mut readings, mut raised) = (Vec::new(), Vec::new(), Vec::new());
     for taken in batch {
-        deliveries.push(taken.delivery);
+        messages.push(taken.message);
         readings.push(taken.reading);
         if let Some(announcing) = taken.announcing {
             // Quick: announcing has a deadline of its own, and began when the reading came.
@@ -78,5 +83,5 @@ async fn settle(batch: Vec<Taken>) -> (Vec<Delivery>, Vec<Reading>, Vec<Raised>)
             raised.extend(alerts.map(|alert| Raised { alert, told }));
         }
     }
-    (deliveries, readings, raised)
+    (messages, readings, raised)
 }

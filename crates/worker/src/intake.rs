@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use lapin::message::Delivery;
-use service_kit::consumer::{Reason, Rejects};
+use service_kit::consumer::{Message, Reason, Rejects};
 use service_kit::wall;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -15,12 +14,14 @@ use crate::announce::Announcer;
 use crate::batch;
 use crate::limits::Limits;
 
-/// How long a reading waits for others with which it is told to the live servers.
-const LINGER: Duration = Duration::from_millis(20);
+/// How long a reading waits for others with which it is told to the live servers, which show a ward's together each second.
+const LINGER: Duration = Duration::from_millis(200);
+/// Readings that may wait for Redis; those that find no room are not shown, and the patient's next is.
+const MOST_SHOWN: usize = 1000;
 
 /// A reading on its way to the database.
 pub(crate) struct Taken {
-    pub(crate) delivery: Delivery,
+    pub(crate) message: Message,
     pub(crate) reading: Reading,
     pub(crate) announcing: Option<Announcing>,
 }
@@ -41,39 +42,38 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    pub(crate) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
+    pub(crate) async fn run(self, mut messages: mpsc::Receiver<Message>) {
         // A worker that knows no limits leaves readings to those that do.
         self.limits.known().await;
-        while let Some(batch) = batch::gather(&mut deliveries, LINGER).await {
-            let mut readings = Vec::with_capacity(batch.len());
-            for delivery in batch {
-                let Some(taken) = self.take(delivery).await else {
-                    continue;
-                };
-                readings.push(taken.reading.clone());
-                if self.storing.send(taken).await.is_err() {
-                    return;
-                }
+        let (vitals, shown) = mpsc::channel(MOST_SHOWN);
+        tokio::spawn(show(self.announcer.clone(), shown));
+        while let Some(message) = messages.recv().await {
+            let Some(taken) = self.take(message).await else {
+                continue;
+            };
+            if vitals.try_send(taken.reading.clone()).is_err() {
+                self.announcer.counters.live(false);
             }
-            let published = self.announcer.live.vitals(&readings).await;
-            self.announcer.counters.live(published);
+            if self.storing.send(taken).await.is_err() {
+                return;
+            }
         }
     }
 
     /// The reading, with its alerts being announced; `None` for a message that nobody can read.
-    async fn take(&self, delivery: Delivery) -> Option<Taken> {
-        let reading = match batch::parse(&delivery.data) {
+    async fn take(&self, message: Message) -> Option<Taken> {
+        let reading = match batch::parse(&message.data) {
             Ok(reading) => reading,
             Err(why) => {
                 let unreadable = Reason::Unreadable;
-                self.rejects.reject(&delivery, unreadable, why).await;
+                self.rejects.reject(&message, unreadable, why).await;
                 return None;
             }
         };
         let limits = self.limits.of(reading.patient_id);
         let alerts = raised(&reading, &limits, wall::unix_ms());
         Some(Taken {
-            delivery,
+            message,
             reading,
             announcing: (!alerts.is_empty()).then(|| self.announce(alerts)),
         })
@@ -86,5 +86,13 @@ impl Intake {
             alerts,
             told: tokio::spawn(async move { announcer.announce(&told).await }),
         }
+    }
+}
+
+/// Tells the live servers of readings, several at a time. Alerts don't come this way and wait for none of it.
+async fn show(announcer: Announcer, mut readings: mpsc::Receiver<Reading>) {
+    while let Some(batch) = batch::gather(&mut readings, |_| LINGER).await {
+        let published = announcer.live.vitals(&batch).await;
+        announcer.counters.live(published);
     }
 }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lapin::message::Delivery;
 use service_kit::backoff::Backoff;
-use service_kit::consumer::{Reason, Rejects, acknowledge};
+use service_kit::consumer::{Message, Reason, Rejects, acknowledge};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 use wire::Page;
@@ -38,7 +37,7 @@ impl Pages {
     }
 
     /// Hands pages over until the channel ends. How many are under way is bounded by the prefetch.
-    pub(crate) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
+    pub(crate) async fn run(self, mut deliveries: mpsc::Receiver<Message>) {
         let pages = Arc::new(self);
         while let Some(delivery) = deliveries.recv().await {
             let pages = pages.clone();
@@ -47,7 +46,7 @@ impl Pages {
     }
 
     /// Tries until it works. If this worker ends first, the broker delivers the page to another.
-    async fn deliver(&self, delivery: Delivery) {
+    async fn deliver(&self, delivery: Message) {
         let readable: Result<Page, _> = serde_json::from_slice(&delivery.data);
         let alert = match readable {
             Ok(page) => page.alert.id,

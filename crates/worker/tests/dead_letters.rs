@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lapin::message::Delivery;
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use service_kit::boot::Process;
 use service_kit::broker::Brokers;
-use service_kit::consumer::{Reason, Rejects, Subscription, acknowledge};
+use service_kit::consumer::{Message, Reason, Rejects, Subscription, acknowledge};
 use service_kit::dead_letters::{DeadLetter, DeadLetters, Replayed};
 use service_kit::publisher::Publisher;
 use service_kit::queues;
@@ -109,7 +108,7 @@ async fn publish(brokers: Brokers, process: &Process) {
     }
 }
 
-async fn reject(messages: &mut mpsc::Receiver<Delivery>, rejects: &Rejects) {
+async fn reject(messages: &mut mpsc::Receiver<Message>, rejects: &Rejects) {
     for _ in 0..MESSAGES {
         let message = next(messages).await;
         rejects
@@ -118,7 +117,7 @@ async fn reject(messages: &mut mpsc::Receiver<Delivery>, rejects: &Rejects) {
     }
 }
 
-async fn next(messages: &mut mpsc::Receiver<Delivery>) -> Delivery {
+async fn next(messages: &mut mpsc::Receiver<Message>) -> Message {
     let next = tokio::time::timeout(Duration::from_secs(30), messages.recv());
     next.await.expect("a message within 30 s").unwrap()
 }
@@ -135,7 +134,7 @@ async fn waiting(letters: &DeadLetters, count: usize) -> BTreeMap<String, DeadLe
     .await
 }
 
-fn id(message: &Delivery) -> String {
+fn id(message: &Message) -> String {
     message
         .properties
         .message_id()

@@ -115,7 +115,10 @@ impl Stream {
         loop {
             tokio::select! {
                 frame = queue.recv() => match frame {
-                    Some(Frame::Text(text)) => self.send(socket, Some(text)).await?,
+                    Some(Frame::Text(text)) => {
+                        self.send(socket, Some(text)).await?;
+                        pings.reset();
+                    }
                     Some(Frame::Alert(id, text)) => if shown.insert(id) {
                         self.send(socket, Some(text)).await?;
                     },
