@@ -2,7 +2,7 @@
 //!
 //! When an address moves to another server, whoever only listens is told nothing: the old server is gone or unreachable, and the
 //! new one has nothing to send on a connection that it does not know. A client that must hear of an alert within seconds
-//! has to ask by itself (RFC 6455, 5.5.2). A ward's vital signs come each second, so it asks only who has become silent: with
+//! has to ask by itself (RFC 6455, 5.5.2). A ward's vital signs come every two seconds, so it asks only who has become silent: with
 //! hundreds of streams, a ping that every hop passes on and back costs as much as all that the streams are for.
 
 use std::time::Duration;
@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// Silence after which, and how often from then on, the stream is pinged. With the virtual address's move and the wait before
 /// a stream is opened again, an alert then comes within 5 s through the loss of whoever held the address.
-const EVERY: Duration = Duration::from_secs(2);
-/// Silence after which a stream is given up: a ping whose answer is 2 s late, as patience is everywhere.
-const SILENCE: Duration = Duration::from_secs(4);
+const EVERY: Duration = Duration::from_millis(2500);
+/// Silence after which a stream is given up: nobody answered a ping until the next one.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// The pulse of one stream.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ mod tests {
     use tokio::time::{advance, sleep, timeout};
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_stream_that_answers_is_asked_every_two_seconds() {
+    async fn a_silent_stream_that_answers_is_asked_again_and_again() {
         let (mut pulse, begin) = (Pulse::new(), Instant::now());
         for _ in 0..5 {
             assert!(pulse.beat().await);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_of_four_seconds_is_the_end() {
+    async fn silence_of_five_seconds_is_the_end() {
         let (mut pulse, begin) = (Pulse::new(), Instant::now());
         assert!(pulse.beat().await);
         assert!(!pulse.beat().await);

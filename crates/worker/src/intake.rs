@@ -14,7 +14,7 @@ use crate::announce::Announcer;
 use crate::batch;
 use crate::limits::Limits;
 
-/// How long a reading waits for others with which it is told to the live servers, which show a ward's together each second.
+/// How long a reading waits for others with which it is told to the live servers, which show a ward's together every two seconds.
 const LINGER: Duration = Duration::from_millis(200);
 /// Readings that may wait for Redis; those that find no room are not shown, and the patient's next is.
 const MOST_SHOWN: usize = 1000;
