@@ -1,9 +1,11 @@
-#!/bin/sh
+#!/bin/bash
 # Writes keepalived.conf for this member, keeps keepalived running beside HAProxy, and lives as long as HAProxy does.
 #
 # The virtual address exists on each of the three networks as an instance of its own: a member that is cut off
 # from one network loses the address there and keeps serving the others.
 set -eu
+
+health=/run/haproxy-health
 
 device_of() {
     ip -o -4 address show to "$1/32" | awk '{ print $2; exit }'
@@ -27,7 +29,7 @@ vrrp_instance $1 {
     virtual_ipaddress {
         $3.100/24 dev $device
     }
-    track_script {
+    track_file {
         haproxy
     }
 }
@@ -43,18 +45,12 @@ global_defs {
     # A paused holder that resumes, and neighbours that missed the first announcement.
     vrrp_garp_master_delay 1
     vrrp_garp_master_refresh 2
-    script_user root
-    enable_script_security
     dynamic_interfaces allow_if_changes
 }
-# For a HAProxy that hangs while keepalived lives; a death or a pause of the container shows in the missing adverts.
-# With 0.2 s the booting neighbours alone moved the address.
-vrrp_script haproxy {
-    script /usr/local/bin/haproxy-answers.sh
-    interval 0.5
-    timeout 0.4
-    fall 3
-    rise 2
+# 0 while HAProxy answers, see below.
+vrrp_track_file haproxy {
+    file $health
+    weight 0
 }
 CONF
         instance edge 51 "$EDGE"
@@ -69,9 +65,35 @@ devices() {
     done
 }
 
+# A HAProxy that hangs while keepalived lives loses the address after three silent checks; a death or a pause of the container shows
+# in the missing adverts. With 0.2 s between them the booting neighbours alone moved the address. All in Bash: where a process
+# is started takes milliseconds, ten a second beside keepalived cost as much as Prometheus.
+check() {
+    if { exec {proxy}<>/dev/tcp/127.0.0.1/8404; } 2>/dev/null; then
+        status=
+        printf 'GET /whoami HTTP/1.0\r\n\r\n' >&"$proxy" && read -r -t 0.3 -u "$proxy" status || :
+        exec {proxy}>&-
+        if [[ $status == *' 200 '* ]]; then
+            silent=0
+            answered=$((answered + 1))
+            [ "$answered" -ne 2 ] || echo 0 >"$health"
+            return
+        fi
+    fi
+    answered=0
+    silent=$((silent + 1))
+    [ "$silent" -ne 3 ] || echo 1 >"$health"
+}
+
 # A network that was disconnected comes back under another device name, which keepalived only learns by a reload.
 # While one is missing there is nothing to write; keepalived gives that address up by itself.
 hold_address() {
+    silent=0
+    answered=0
+    # Nothing is ever written to it: to wait for a while, a shell without `sleep` reads what does not come.
+    exec {nothing}<> <(:)
+    # A HAProxy that closes while it is asked does not answer, and that is all.
+    trap '' PIPE
     while :; do
         set -- /sys/class/net/*
         links=$*
@@ -80,8 +102,9 @@ hold_address() {
         keepalived --vrrp --dont-fork --log-console &
         keepalived=$!
         while kill -0 "$keepalived" 2>/dev/null; do
-            sleep 1
-            # Asked of the shell: to ask with `ip` each second costs more than keepalived itself.
+            read -r -t 0.5 -u "$nothing" || :
+            check
+            # Asked of the shell: to ask with `ip` each time costs more than keepalived itself.
             set -- /sys/class/net/*
             [ "$*" != "$links" ] || continue
             present=$(devices)
@@ -114,6 +137,7 @@ stop() {
     exit 0
 }
 
+echo 0 >"$health"
 hold_address &
 holder=$!
 haproxy -db -f /etc/haproxy/haproxy.cfg &

@@ -1,10 +1,12 @@
-#!/bin/sh
+#!/bin/bash
 # Fills the addresses into the VCL, offers statistics over HTTP on :9131, keeps keepalived running, and lives as long as
 # Varnish does. In the topology without redundancy the lines that name the second HAProxy are left out.
 #
 # Clients know the CDN by one floating address for each node: its own last octet and 80. A node holds its own and, while
 # the other is gone, the other's: a client that kept a dead node's address would wait for nothing on each connection.
 set -eu
+
+health=/run/varnish-health
 
 filter='p'
 if [ "$TOPOLOGY" != ha ]; then
@@ -31,7 +33,7 @@ vrrp_instance cdn_$1 {
     virtual_ipaddress {
         $EDGE.$(($1 + 80))/24 dev $(device)
     }
-    track_script {
+    track_file {
         varnish
     }
 }
@@ -47,18 +49,12 @@ global_defs {
     # A paused holder that resumes, and neighbours that missed the first announcement.
     vrrp_garp_master_delay 1
     vrrp_garp_master_refresh 2
-    script_user root
-    enable_script_security
     dynamic_interfaces allow_if_changes
 }
-# A node that starts takes its address when it answers, and not before.
-vrrp_script varnish {
-    script /usr/local/bin/varnish-answers.sh
-    interval 1
-    timeout 0.8
-    fall 2
-    rise 1
-    init_fail
+# 0 while Varnish answers, see below.
+vrrp_track_file varnish {
+    file $health
+    weight 0
 }
 CONF
         instance "$OCTET" 101
@@ -66,8 +62,30 @@ CONF
     } >/etc/keepalived/keepalived.conf
 }
 
+# A node that starts takes its address when it answers, and not before; one that is silent twice gives it up. All in Bash: where a
+# process is started takes milliseconds, which adds up beside keepalived.
+check() {
+    if { exec {node}<>/dev/tcp/127.0.0.1/80; } 2>/dev/null; then
+        status=
+        printf 'GET /varnish-health HTTP/1.0\r\n\r\n' >&"$node" && read -r -t 0.5 -u "$node" status || :
+        exec {node}>&-
+        if [[ $status == *' 200 '* ]]; then
+            [ "$silent" -lt 2 ] || echo 0 >"$health"
+            silent=0
+            return
+        fi
+    fi
+    silent=$((silent + 1))
+    [ "$silent" -ne 2 ] || echo 1 >"$health"
+}
+
 # A network that was disconnected comes back under another device name, which keepalived only learns by a reload.
 hold_addresses() {
+    silent=2
+    # Nothing is ever written to it: to wait for a while, a shell without `sleep` reads what does not come.
+    exec {nothing}<> <(:)
+    # A Varnish that closes while it is asked does not answer, and that is all.
+    trap '' PIPE
     while :; do
         set -- /sys/class/net/*
         links=$*
@@ -76,7 +94,8 @@ hold_addresses() {
         keepalived --vrrp --dont-fork --log-console &
         keepalived=$!
         while kill -0 "$keepalived" 2>/dev/null; do
-            sleep 1
+            read -r -t 1 -u "$nothing" || :
+            check
             # Asked of the shell: to ask with `ip` each second costs more than keepalived itself.
             set -- /sys/class/net/*
             [ "$*" != "$links" ] || continue
@@ -117,6 +136,7 @@ while :; do
     $as_varnish socat TCP-LISTEN:9131,fork,reuseaddr,max-children=4 EXEC:'/bin/sh /usr/local/bin/statistics.sh' || true
     sleep 0.5
 done &
+echo 1 >"$health"
 hold_addresses &
 holder=$!
 

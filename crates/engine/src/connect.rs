@@ -14,7 +14,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 const OLDEST_API: (u32, u32) = (1, 41);
 
 /// What the engine says of itself and of the machine it runs on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineInfo {
     /// Version of the engine, such as `20.10.24`.
     pub engine_version: String,
@@ -32,6 +32,8 @@ pub struct EngineInfo {
     pub memory_bytes: u64,
     /// Generation of control groups: `1` or `2`; empty when the engine does not say.
     pub cgroup_version: String,
+    /// Who manages control groups: `cgroupfs`, `systemd` or `none`; empty when the engine does not say.
+    pub cgroup_driver: String,
 }
 
 /// A connection to the engine. Copies share it.
@@ -85,6 +87,10 @@ impl Docker {
             cgroup_version: system
                 .cgroup_version
                 .map(|v| v.to_string())
+                .unwrap_or_default(),
+            cgroup_driver: system
+                .cgroup_driver
+                .map(|driver| driver.to_string())
                 .unwrap_or_default(),
         };
         if api_number(&info.api_version).is_none_or(|version| version < OLDEST_API) {

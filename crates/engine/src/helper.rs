@@ -6,7 +6,7 @@
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use bollard::{
-    models::{ContainerCreateBody, HostConfig, Mount, MountType},
+    models::{ContainerCreateBody, HostConfig},
     query_parameters::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder,
         RemoveContainerOptionsBuilder, StartContainerOptions,
@@ -23,7 +23,9 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{COMPONENT_LABEL, Docker, EngineError, PROJECT_LABEL, PROJECT_PREFIX, RUN_LABEL};
+use crate::{
+    COMPONENT_LABEL, Docker, EngineError, PROJECT_LABEL, PROJECT_PREFIX, RUN_LABEL, control_group,
+};
 
 /// Longest time for a helper that runs to its end.
 const RUN_WITHIN: Duration = Duration::from_secs(20);
@@ -180,12 +182,19 @@ impl Helpers for Docker {
     async fn start_helper(&self, spec: &HelperSpec) -> Result<Helper, EngineError> {
         let refused = |action| EngineError::refused(action, &spec.name);
         self.refuse_host(spec).await?;
+        let group = match spec.share_of.as_ref().or(spec.control_group_of.as_ref()) {
+            Some(id) => self.control_group(id).await?,
+            None => String::new(),
+        };
         let options = CreateContainerOptionsBuilder::default()
             .name(&spec.name)
             .build();
         let created = self
             .client
-            .create_container(Some(options), body(spec, &self.info().cgroup_version))
+            .create_container(
+                Some(options),
+                body(spec, &group, &self.info().cgroup_version),
+            )
             .await;
         created.map_err(refused("create"))?;
         let options = AttachContainerOptionsBuilder::default()
@@ -250,7 +259,7 @@ fn lines(
     })
 }
 
-fn body(spec: &HelperSpec, generation: &str) -> ContainerCreateBody {
+fn body(spec: &HelperSpec, group: &str, generation: &str) -> ContainerCreateBody {
     let of = |id: &Option<String>| id.as_ref().map(|id| format!("container:{id}"));
     let labels = [
         (PROJECT_LABEL, spec.project.as_str()),
@@ -275,11 +284,11 @@ fn body(spec: &HelperSpec, generation: &str) -> ContainerCreateBody {
             auto_remove: Some(true),
             network_mode: of(&spec.network_of).or_else(|| Some("none".into())),
             pid_mode: of(&spec.processes_of),
-            cgroup_parent: spec.share_of.as_ref().map(|id| format!("/docker/{id}")),
+            cgroup_parent: spec.share_of.as_ref().map(|_| group.to_owned()),
             mounts: spec
                 .control_group_of
                 .as_ref()
-                .map(|id| vec![control_group(id, generation)]),
+                .map(|_| vec![control_group::mount(group, generation)]),
             volumes_from: spec.volumes_of.clone().map(|id| vec![id]),
             cap_drop: Some(vec!["ALL".into()]),
             cap_add: Some(spec.capabilities.clone()),
@@ -287,20 +296,6 @@ fn body(spec: &HelperSpec, generation: &str) -> ContainerCreateBody {
             memory: Some(MEMORY_BYTES),
             ..Default::default()
         }),
-        ..Default::default()
-    }
-}
-
-/// A mount, not a bind: the engine refuses the one and makes the folder of the other where there is none.
-fn control_group(id: &str, generation: &str) -> Mount {
-    let tree = match generation {
-        "2" => "/sys/fs/cgroup",
-        _ => "/sys/fs/cgroup/blkio",
-    };
-    Mount {
-        typ: Some(MountType::BIND),
-        source: Some(format!("{tree}/docker/{id}")),
-        target: Some("/control-group".into()),
         ..Default::default()
     }
 }
@@ -323,7 +318,7 @@ mod tests {
             control_group_of: None,
             capabilities: vec!["NET_ADMIN".into()],
         };
-        let body = body(&spec, "1");
+        let body = body(&spec, "", "1");
         let host = body.host_config.unwrap();
         assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
         assert_eq!(host.cap_add.unwrap(), ["NET_ADMIN"]);
@@ -332,13 +327,6 @@ mod tests {
         assert_eq!(host.mounts, None);
         assert_eq!(body.stdin_once, Some(true));
         assert_eq!(body.labels.unwrap()[PROJECT_LABEL], "gameday-1");
-    }
-
-    #[test]
-    fn a_control_group_is_where_the_generation_has_it() {
-        let source = |generation| control_group("c1", generation).source.unwrap();
-        assert_eq!(source("1"), "/sys/fs/cgroup/blkio/docker/c1");
-        assert_eq!(source("2"), "/sys/fs/cgroup/docker/c1");
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 
 mod adjust;
 mod connect;
+mod control_group;
 mod error;
 mod exec;
 mod helper;

@@ -159,6 +159,7 @@ mod tests {
                 "ADVERT_S",
                 "SENTINEL_DOWN_AFTER_MS",
                 "FAILURE_DETECTOR_POLL_MS",
+                "CGROUP_PARENT",
             ]
             .map(|n| format!("GAMEDAY_{n}")),
         );

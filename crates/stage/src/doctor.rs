@@ -263,6 +263,7 @@ Filesystem     1024-blocks     Used Available Capacity Mounted on
             cpus: 1,
             memory_bytes: 6 * GIB - 200_000_000,
             cgroup_version: "2".into(),
+            cgroup_driver: "systemd".into(),
         };
         assert!(memory(&info).ok);
         let cores = cores(&info);

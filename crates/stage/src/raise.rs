@@ -149,6 +149,8 @@ impl Attempt<'_> {
             &self.request.folder,
             self.docker.host(),
         )?);
+        let parent = self.docker.info().parent_beside_host();
+        variables.push(("GAMEDAY_CGROUP_PARENT".into(), parent.into()));
         let up = variables.into_iter().fold(
             self.compose.up(self.docker.host(), &file, &self.project),
             |up, (name, value)| up.env(name, value),
