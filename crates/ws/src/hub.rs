@@ -17,7 +17,7 @@ pub(crate) const CLIENT_QUEUE: usize = 64;
 /// Requests waiting for the hub.
 const HUB_QUEUE: usize = 4096;
 /// Each ward gets a frame every two seconds, for its monitors report every ten; wards take turns, so that the work is spread. Each
-/// frame goes to each of its clients by four hops that acknowledge it: sent every second, they were 0.4 of all packets.
+/// frame goes to each of its clients by four hops that acknowledge it: sent every second, they were a quarter of all packets.
 const TURN: Duration = Duration::from_millis(2000 / WARDS as u64);
 
 /// A frame on its way to a client.
