@@ -5,7 +5,8 @@
 # from one network loses the address there and keeps serving the others.
 set -eu
 
-health=/run/haproxy-health
+# In memory: keepalived does not watch files on FUSE, where an engine may keep a container's own.
+health=/dev/shm/haproxy-health
 
 device_of() {
     ip -o -4 address show to "$1/32" | awk '{ print $2; exit }'
@@ -48,7 +49,7 @@ global_defs {
     dynamic_interfaces allow_if_changes
 }
 # 0 while HAProxy answers, see below.
-vrrp_track_file haproxy {
+track_file haproxy {
     file $health
     weight 0
 }
@@ -67,7 +68,7 @@ devices() {
 
 # A HAProxy that hangs while keepalived lives loses the address after three silent checks; a death or a pause of the container shows
 # in the missing adverts. With 0.2 s between them the booting neighbours alone moved the address. All in Bash: where a process
-# is started takes milliseconds, ten a second beside keepalived cost as much as Prometheus.
+# is started takes milliseconds, which adds up beside keepalived.
 check() {
     if { exec {proxy}<>/dev/tcp/127.0.0.1/8404; } 2>/dev/null; then
         status=

@@ -6,7 +6,8 @@
 # the other is gone, the other's: a client that kept a dead node's address would wait for nothing on each connection.
 set -eu
 
-health=/run/varnish-health
+# In memory: keepalived does not watch files on FUSE, where an engine may keep a container's own.
+health=/dev/shm/varnish-health
 
 filter='p'
 if [ "$TOPOLOGY" != ha ]; then
@@ -52,7 +53,7 @@ global_defs {
     dynamic_interfaces allow_if_changes
 }
 # 0 while Varnish answers, see below.
-vrrp_track_file varnish {
+track_file varnish {
     file $health
     weight 0
 }
