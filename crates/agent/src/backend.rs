@@ -10,6 +10,7 @@ mod queue;
 mod reset;
 mod roots;
 mod rules;
+mod share;
 mod spoil;
 mod waiting;
 

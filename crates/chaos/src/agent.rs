@@ -15,7 +15,7 @@ use crate::{ChaosError, Engine, undo::UndoAction};
 /// How long an agent may take until its fault is on: a container starts within a second on a busy engine, and looks before
 /// it changes anything.
 const APPLY: Duration = Duration::from_secs(15);
-/// How long it may take to show what its fault does: some effects are counted over two seconds.
+/// How long it may take to show what its fault does: packets are counted for two seconds, or up to seven until one is hit.
 const MEASURE: Duration = Duration::from_secs(8);
 /// How long it may take to heal and to compare.
 const RELEASE: Duration = Duration::from_secs(10);

@@ -5,12 +5,9 @@
 
 use std::{future::Future, net::Ipv4Addr};
 
-use bollard::{
-    models::{
-        ContainerUpdateBody, EndpointIpamConfig, EndpointSettings, NetworkConnectRequest,
-        NetworkDisconnectRequest,
-    },
-    query_parameters::InspectContainerOptions,
+use bollard::models::{
+    ContainerUpdateBody, EndpointIpamConfig, EndpointSettings, NetworkConnectRequest,
+    NetworkDisconnectRequest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -90,11 +87,7 @@ pub trait Adjust {
 
 impl Adjust for Docker {
     async fn limits(&self, id: &str) -> Result<Limits, EngineError> {
-        let container = self
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>)
-            .await
-            .map_err(EngineError::refused("inspect", id))?;
+        let container = self.inspected(id).await?;
         let host = container.host_config.unwrap_or_default();
         Ok(Limits {
             nano_cpus: host.nano_cpus.unwrap_or(0),
@@ -115,11 +108,7 @@ impl Adjust for Docker {
     }
 
     async fn endpoints(&self, id: &str) -> Result<Vec<Endpoint>, EngineError> {
-        let container = self
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>)
-            .await
-            .map_err(EngineError::refused("inspect", id))?;
+        let container = self.inspected(id).await?;
         // Asked for by its name, it says its id.
         let id = container.id.as_deref().unwrap_or(id);
         let networks = container.network_settings.and_then(|s| s.networks);

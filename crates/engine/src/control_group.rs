@@ -1,7 +1,6 @@
 //! Where a container's control group is, and where it should be.
 
 use bollard::models::{Mount, MountType};
-use bollard::query_parameters::InspectContainerOptions;
 
 use crate::{Docker, EngineError, EngineInfo};
 
@@ -29,12 +28,7 @@ impl Docker {
     /// # Errors
     /// When the engine does not know the container.
     pub(crate) async fn control_group(&self, id: &str) -> Result<String, EngineError> {
-        let inspected = self
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>)
-            .await
-            .map_err(EngineError::refused("inspect", id))?;
-        let host = inspected.host_config.unwrap_or_default();
+        let host = self.inspected(id).await?.host_config.unwrap_or_default();
         Ok(path(host.cgroup_parent.as_deref(), id))
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use bollard::{
     errors::Error,
-    models::{ContainerState, ContainerSummary},
+    models::{ContainerInspectResponse, ContainerState, ContainerSummary},
     query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder},
 };
 use futures_util::TryStreamExt;
@@ -144,6 +144,19 @@ impl Inspect for Docker {
 }
 
 impl Docker {
+    /// All that the engine knows of a container.
+    ///
+    /// # Errors
+    /// When there is no such container or the engine does not answer.
+    pub(crate) async fn inspected(
+        &self,
+        id: &str,
+    ) -> Result<ContainerInspectResponse, EngineError> {
+        let options = None::<InspectContainerOptions>;
+        let answer = self.client.inspect_container(id, options).await;
+        answer.map_err(EngineError::refused("inspect", id))
+    }
+
     /// Containers with a label, running or not.
     pub(crate) async fn containers(
         &self,

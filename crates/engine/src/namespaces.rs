@@ -1,6 +1,6 @@
 //! Whose namespaces a helper would join: never the host's.
 
-use bollard::{models::HostConfig, query_parameters::InspectContainerOptions};
+use bollard::models::HostConfig;
 
 use crate::{Docker, EngineError, HelperSpec};
 
@@ -12,12 +12,7 @@ impl Docker {
     /// Names the container that shares a namespace with the host; and when the engine refuses.
     pub(crate) async fn refuse_host(&self, spec: &HelperSpec) -> Result<(), EngineError> {
         for id in [&spec.network_of, &spec.processes_of].into_iter().flatten() {
-            let inspected = self
-                .client
-                .inspect_container(id, None::<InspectContainerOptions>)
-                .await
-                .map_err(EngineError::refused("inspect", id))?;
-            let host = inspected.host_config.unwrap_or_default();
+            let host = self.inspected(id).await?.host_config.unwrap_or_default();
             if let Some(shared) = shared(&host) {
                 return Err(EngineError::Refused {
                     action: "join",

@@ -5,9 +5,7 @@ use std::{fmt, future::Future};
 use bollard::{
     errors::Error,
     models::{ContainerCreateBody, ContainerInspectResponse, NetworkingConfig},
-    query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
-    },
+    query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,11 +59,7 @@ pub trait Rebuild {
 
 impl Rebuild for Docker {
     async fn recipe(&self, id: &str) -> Result<Recipe, EngineError> {
-        let container = self
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>)
-            .await
-            .map_err(EngineError::refused("inspect", id))?;
+        let container = self.inspected(id).await?;
         let endpoints = self.endpoints(id).await?;
         recipe(container, endpoints).map_err(|error| not_understood("read", id, &error))
     }

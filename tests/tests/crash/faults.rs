@@ -16,7 +16,6 @@ pub(crate) struct Subject {
 const NOTHING: &str = "true";
 const STATES: &str = "cat /proc/[0-9]*/status 2>/dev/null | grep -c '^State:.[Tt]'; true";
 const SESSIONS: &str = "psql -d gameday -Atc \"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gameday-fault'\"";
-const REPLAY: &str = "psql -Atc 'SELECT pg_get_wal_replay_pause_state()'";
 const ROOM: &str = "df --block-size=8M --output=avail /run/varnish-work | tail -n 1";
 const ALARMS: &str = "rabbitmqctl -q eval 'rabbit_alarm:get_alarms().'";
 const MODE: &str = "exec 3<>/dev/tcp/127.0.0.1/9100; \
@@ -77,7 +76,7 @@ pub(crate) fn faults() -> Vec<Subject> {
             SESSIONS,
         ),
         engine("transaction", "transaction", "postgres-1", SESSIONS),
-        engine("replica-lag", "replica-lag", "postgres-2", REPLAY),
+        engine("replica-lag", "replica-lag", "postgres-2", STATES),
         engine(
             "alarm",
             "alarm = { resource = 'memory' }",

@@ -14,18 +14,19 @@ use super::{
     chains::{Chains, matches},
     proof::Proof,
     queue::Queued,
+    share::{COUNTED, Share},
     spoil::{Fate, Spoiler},
     waiting::Waiting,
 };
 use crate::{
-    Direction, Effect, Ended, Event, Figures, NetworkFault, Order,
+    Direction, Effect, Ended, Figures, NetworkFault, Order,
     clock::now,
     lifetime::{Lease, Wake},
     packet::{Injector, MARK, Packet, flip, mend},
 };
 
-/// After this long the share of the packets that were hit is told.
-const COUNTED: Duration = Duration::from_secs(2);
+/// How often is looked whether the share of the packets that were hit can be told.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The first queue's number ("GD"); the slot is added.
 const FIRST_QUEUE: u16 = 0x4744;
@@ -34,8 +35,6 @@ const FIRST_QUEUE: u16 = 0x4744;
 const MOST_PACKETS: u32 = 100_000;
 /// Packets that are read before what is due is released.
 const BATCH: u32 = 64;
-/// Packets after which a share says how much; fewer say only that the fault bites.
-const ENOUGH: u64 = 500;
 /// A release later than this is counted as late.
 const LATE: Duration = Duration::from_millis(2);
 
@@ -90,26 +89,6 @@ impl Nfqueue {
         std::iter::once(own).chain(queued).collect()
     }
 
-    /// What the fault did to the packets so far: proof for the effects that a connect does not show.
-    fn share(&self) -> Event {
-        let Figures {
-            packets, affected, ..
-        } = self.figures;
-        let seen = match packets {
-            0 => 0.0,
-            packets => 100.0 * affected as f64 / packets as f64,
-        };
-        // A share is what a coin gives: a few packets say that it bites, not how much.
-        let percent = self.fault.effect.percent();
-        let expected = percent.filter(|_| packets >= ENOUGH);
-        Event::Measured {
-            what: format!("packets hit, of {packets}"),
-            expected,
-            seen,
-            unit: "%".into(),
-        }
-    }
-
     fn take(&mut self, queue: &Queue, injector: &Injector, mut queued: Queued) -> io::Result<()> {
         let at = now() - self.begin;
         self.figures.packets += 1;
@@ -145,7 +124,6 @@ impl Nfqueue {
         }
     }
 
-    /// The share that was spoiled, as the target's own hook saw it.
     fn release(&mut self, queue: &Queue) -> io::Result<()> {
         let at = now() - self.begin;
         while let Some((until, id)) = self.waiting.due(at) {
@@ -156,6 +134,16 @@ impl Nfqueue {
             self.figures.latest_us = self.figures.latest_us.max(late_us);
         }
         Ok(())
+    }
+
+    /// Tells the share that was spoiled, as the target's own hook saw it, or when to look again.
+    fn tell(&self, say: Say) -> Option<Instant> {
+        let share = Share::new(&self.fault.effect);
+        if share.is_told(&self.figures, now() - self.begin) {
+            say(&share.event(&self.figures));
+            return None;
+        }
+        Some(now() + LOOK)
     }
 
     fn work(
@@ -170,7 +158,7 @@ impl Nfqueue {
         let ended = loop {
             let next = self.waiting.next().map(|next| self.begin + next);
             if told.take_if(|at| now() >= *at).is_some() {
-                say(&self.share());
+                told = self.tell(say);
             }
             let next = [next, told].into_iter().flatten().min();
             match lease.wait(Some(queue.as_fd()), next)? {

@@ -213,20 +213,16 @@ fn session(begin: &str) -> Script {
     }
 }
 
+/// The process that applies is stopped. A pause of the replay would not last: Patroni ends it in each turn of its loop.
 fn replica_lag() -> Script {
-    let ask = |what: &str| format!("psql -Atc \"SELECT {what}\"");
+    let startup = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'";
     Script {
-        look: ask("pg_wal_replay_resume()"),
-        strike: ask("pg_wal_replay_pause()"),
-        effect: format!(
-            "s=$({}); echo \"replay $s\"; [ \"$s\" = paused ]",
-            ask("pg_get_wal_replay_pause_state()")
+        look: format!(
+            "p=$(psql -Atc \"{startup}\") && {{ [ -n \"$p\" ] || {{ echo no replica; exit 1; }}; echo $p; }}"
         ),
-        undo: format!(
-            "[ \"$({})\" = f ] || {} >/dev/null",
-            ask("pg_is_in_recovery()"),
-            ask("pg_wal_replay_resume()")
-        ),
+        strike: "kill -STOP $1".into(),
+        effect: "grep -q '^State:.[Tt]' /proc/$1/status && echo \"the process $1, which applies, is stopped\"".into(),
+        undo: "kill -CONT $1 2>/dev/null; true".into(),
     }
 }
 
