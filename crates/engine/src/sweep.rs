@@ -7,18 +7,18 @@ use std::{
 };
 
 use bollard::{
-    models::{ContainerSummary, NetworkDisconnectRequest},
+    models::ContainerSummary,
     query_parameters::{
         InspectNetworkOptions, ListNetworksOptions, ListVolumesOptions,
         RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
 };
-use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use crate::{Docker, EngineError, PROJECT_LABEL, PROJECT_PREFIX, RUN_LABEL, label};
 
-/// How long the removal of containers, or of volumes, may take in all: thirty containers take some seconds.
+/// How long the removal of containers, or of volumes, is tried again: thirty containers take ten seconds, and half a minute on
+/// a busy disk.
 const REMOVAL: Duration = Duration::from_secs(90);
 
 /// How long the removal of networks may take once their containers are gone. It takes two seconds, or the engine has lost
@@ -99,15 +99,10 @@ impl Sweep for Docker {
                 container: stranger.id.clone().unwrap_or_default(),
             });
         }
-        let names: Vec<String> = containers
-            .into_iter()
-            .filter_map(|container| container.names?.into_iter().next())
-            .map(|name| name.trim_start_matches('/').to_owned())
-            .collect();
-        let containers = self.remove_all(Kind::Container, &filter, &[]).await?;
-        let networks = self.remove_all(Kind::Network, &filter, &names).await;
+        let containers = self.remove_all(Kind::Container, &filter).await?;
+        let networks = self.remove_all(Kind::Network, &filter).await;
         // Also beside a network that stays.
-        let volumes = self.remove_all(Kind::Volume, &filter, &[]).await;
+        let volumes = self.remove_all(Kind::Volume, &filter).await;
         Ok(Removed {
             containers,
             networks: networks?,
@@ -176,14 +171,8 @@ struct Found {
 
 impl Docker {
     /// Removes everything of a kind with the label; returns how much that was. Whether it is gone is
-    /// decided by looking again, so something that vanishes in between is no failure. `gone` names containers that were on
-    /// the networks.
-    async fn remove_all(
-        &self,
-        kind: Kind,
-        filter: &str,
-        gone: &[String],
-    ) -> Result<usize, EngineError> {
+    /// decided by looking again, so something that vanishes in between is no failure.
+    async fn remove_all(&self, kind: Kind, filter: &str) -> Result<usize, EngineError> {
         let deadline = Instant::now() + kind.patience();
         let mut most = 0;
         loop {
@@ -192,13 +181,9 @@ impl Docker {
                 return Ok(most);
             }
             most = most.max(left.len());
-            let answers = join_all(left.iter().map(|found| self.remove(kind, &found.id))).await;
-            if let Some(error) = answers.into_iter().find_map(Result::err) {
+            if let Err(error) = self.remove_each(kind, &left).await {
                 if Instant::now() >= deadline {
                     return Err(self.explain(error).await);
-                }
-                if kind == Kind::Network {
-                    join_all(left.iter().map(|found| self.forget(&found.id, gone))).await;
                 }
                 sleep(AGAIN).await;
             }
@@ -218,19 +203,16 @@ impl Docker {
         error.explained(guests.filter_map(|guest| guest.name).collect())
     }
 
-    /// Has the engine forget the endpoints of containers that are gone. It may keep one (20.10: "has active endpoints", and
-    /// nobody is on the network), and the network then stays until the engine is restarted. An endpoint is named like its
-    /// container, and a forced disconnect deletes that of a container that the engine does not know any more.
-    async fn forget(&self, network: &str, gone: &[String]) {
-        let each = gone.iter().map(|container| {
-            let request = NetworkDisconnectRequest {
-                container: container.clone(),
-                force: Some(true),
-            };
-            self.client.disconnect_network(network, request)
-        });
-        // Most of them have no endpoint, which is an error: whether it helped shows in the next attempt.
-        join_all(each).await;
+    /// Asks for the removal of one after the other, whatever becomes of those before; returns the first refusal.
+    ///
+    /// The engine (seen with 20.10) counts who is on a network, and of containers that leave it in the same moment it may count
+    /// one too few: the network then "has active endpoints" although nobody is on it, and stays until the engine is restarted.
+    async fn remove_each(&self, kind: Kind, all: &[Found]) -> Result<(), EngineError> {
+        let mut first = Ok(());
+        for found in all {
+            first = first.and(self.remove(kind, &found.id).await);
+        }
+        first
     }
 
     async fn labelled(&self, kind: Kind, text: &str) -> Result<Vec<Found>, EngineError> {
