@@ -85,8 +85,8 @@ impl Api {
         began: Instant,
         within: Duration,
     ) -> bool {
-        // While the queues fail, every reading would first wait for them in vain.
-        let order = match self.queue_breaker().allows(began) {
+        // While the queues fail or take nothing, every reading would first wait for them in vain.
+        let order = match self.publisher.flows() && self.queue_breaker().allows(began) {
             true => [Path::Queue, Path::Postgres],
             false => [Path::Postgres, Path::Queue],
         };

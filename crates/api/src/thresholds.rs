@@ -85,7 +85,10 @@ impl Api {
 
     /// Where the change is durable. A change in both is one change.
     async fn keep_change(&self, patient: &Patient, by: Instant) -> Option<&'static str> {
-        let ways = [Path::Queue, Path::Postgres];
+        let ways = match self.changes.flows() {
+            true => [Path::Queue, Path::Postgres],
+            false => [Path::Postgres, Path::Queue],
+        };
         let tries = ways.into_iter().map(|path| self.keep_in(path, patient, by));
         let kept = hedge::first_of(tries, HEDGE_AFTER, by, &self.hedges).await;
         kept.ok().map(|(_, path)| path)

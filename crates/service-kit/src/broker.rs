@@ -188,6 +188,14 @@ impl Link {
         self.live.borrow().is_some()
     }
 
+    /// Whether what is published goes on at once. A broker that is short of memory or disk reads nothing more from those who
+    /// publish, nor do the others of its cluster, and says so at the first message that it leaves waiting.
+    pub(crate) fn takes_messages(&self) -> bool {
+        let live = self.live.borrow();
+        let live = live.as_ref();
+        live.is_some_and(|live| !live.connection.status().blocked())
+    }
+
     pub(crate) fn live(&self) -> Option<Live> {
         self.live.borrow().clone()
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
-use crate::broker::{Brokers, Live};
+use crate::broker::{Brokers, Link, Live};
 use crate::budget::RetryBudget;
 use crate::hedge::{self, Unanswered};
 use crate::metrics::Metrics;
@@ -105,6 +105,13 @@ impl Publisher {
         }
     }
 
+    /// Whether any broker takes messages now. Where none does, a message waits until one does again: who has another way should
+    /// take that first.
+    pub fn flows(&self) -> bool {
+        let links = self.shared.brokers.links();
+        links.iter().any(Link::takes_messages)
+    }
+
     /// Returns once a quorum has the message, or at the deadline.
     pub async fn publish(
         &self,
@@ -144,13 +151,14 @@ impl Publisher {
 }
 
 impl Shared {
-    /// Each connected broker once, paired with different queues; paths that were slow lately come last.
+    /// Each connected broker once, paired with different queues; paths that take nothing or were slow lately come last.
     fn paths(&self) -> Vec<Path> {
         let now = Instant::now();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let up = |index: &usize| self.brokers.links()[*index].is_up();
+        let links = self.brokers.links();
+        let up = |index: &usize| links[*index].is_up();
         let brokers = preferred(turn, self.broker_health.len(), |index| {
-            lock(&self.broker_health[index]).is_open_at(now)
+            !links[index].takes_messages() || lock(&self.broker_health[index]).is_open_at(now)
         });
         let queues = preferred(turn, self.queues.len(), |index| {
             lock(&self.queue_health[index]).is_open_at(now)

@@ -82,6 +82,13 @@ impl Broker {
         brokers
     }
 
+    /// Runs `rabbitmqctl` in it.
+    #[allow(dead_code, reason = "not every test binary needs it")]
+    pub(crate) fn control(&self, args: &[&str]) {
+        let all = [&["exec", &self.id, "rabbitmqctl", "--quiet"], args].concat();
+        docker(&all).unwrap();
+    }
+
     /// For a client that is not the platform's.
     #[allow(dead_code, reason = "not every test binary needs it")]
     pub(crate) fn uri(&self) -> String {
