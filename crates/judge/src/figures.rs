@@ -6,7 +6,7 @@ use drill::{Class, Component, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{machine::MachineFigures, outage::Outage};
+use crate::{disks::DiskStallFigures, machine::MachineFigures, outage::Outage};
 
 /// A figure to six decimals: more is noise, and would not survive being written as JSON and read again.
 pub(crate) fn figure(value: f64) -> f64 {
@@ -189,6 +189,9 @@ pub struct LoadFigures {
     /// How much of the machine was to be had; none in recordings that do not tell it.
     #[serde(default)]
     pub machine: Option<MachineFigures>,
+    /// When the machine's disks stood still, the first time first; nothing in recordings that do not tell it.
+    #[serde(default)]
+    pub disk_stalls: Vec<DiskStallFigures>,
 }
 
 /// One class of traffic.

@@ -13,6 +13,7 @@ mod clauses;
 mod compare;
 mod confidence;
 mod counters;
+mod disks;
 mod episodes;
 mod evidence;
 mod figures;
@@ -55,6 +56,7 @@ pub use budget::{Budget, Burn};
 pub use compare::{
     ClassComparison, ClauseComparison, Comparison, EpisodeComparison, Pair, RunHead, compare,
 };
+pub use disks::DiskStallFigures;
 pub use evidence::{LATENESS_SHARE_PERCENT, USERS_SHARE_PERCENT};
 pub use figures::{
     ClassFigures, ClassToll, ComponentFigures, Confidence, CounterFigures, EntryFault,

@@ -6,6 +6,7 @@ use drill::Class;
 use timeline::Outcome;
 
 use crate::{
+    disks,
     figures::{ClassFigures, Lateness, LoadFigures, figure},
     latency, machine,
     slots::index,
@@ -52,6 +53,7 @@ pub(crate) fn figures(story: &Story, tally: &Tally) -> LoadFigures {
             not_sent,
         },
         machine: machine::figures(story, tally),
+        disk_stalls: disks::stalls(story, tally),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use drill::{Component, Role};
-use timeline::{Entry, Event, Header, MemberHealth, NEVER, Offset};
+use timeline::{DiskStall, Entry, Event, Header, MemberHealth, NEVER, Offset};
 use wire::Paged;
 
 use crate::{
@@ -45,6 +45,8 @@ pub(crate) struct Story<'a> {
     pub(crate) strain: Strain,
     /// What was told of the machine's processors.
     pub(crate) machine: Machine,
+    /// Stalls of the machine's disks, each with when it was over.
+    pub(crate) disk_stalls: Vec<(Offset, DiskStall)>,
 }
 
 /// What the entries say of one episode.
@@ -163,6 +165,7 @@ impl<'a> Story<'a> {
             counters: Counters::default(),
             strain: Strain::default(),
             machine: Machine::new(),
+            disk_stalls: vec![],
         };
         for entry in entries {
             story.last = story.last.max(entry.at);
@@ -208,6 +211,7 @@ impl<'a> Story<'a> {
                 self.counters.sample(*component, member, counter, *value);
             }
             Event::Processors(processors) => self.machine.push((at, *processors)),
+            Event::DiskStall(stall) => self.disk_stalls.push((at, stall.clone())),
             Event::EpisodeStarted { episode } => self.chapter(*episode, |c| c.started = Some(at)),
             Event::FaultRequested {
                 episode,

@@ -10,6 +10,7 @@
 mod board;
 mod check;
 mod client;
+mod disks;
 mod error;
 mod http;
 mod ledger;

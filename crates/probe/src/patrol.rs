@@ -15,6 +15,7 @@ use crate::{
         etcd::Etcd, haproxy::Haproxy, postgres::Postgres, prometheus::Prometheus,
         rabbitmq::Rabbitmq, redis::Redis, sentinel::Sentinel, service::Service, varnish::Varnish,
     },
+    disks,
     look::{Check, Reading},
     machine,
     site::Site,
@@ -95,6 +96,7 @@ async fn report(
 pub(crate) fn begin(site: Arc<Site>, sightings: &mpsc::Sender<Sighting>) -> JoinSet<()> {
     let mut patrols = JoinSet::new();
     patrols.spawn(machine::patrol(sightings.clone()));
+    patrols.spawn(disks::patrol(sightings.clone()));
     let count = u32::try_from(site.members.len()).unwrap_or(u32::MAX);
     for (member, number) in site.members.iter().zip(0..) {
         // Spread over the period, so that the looks do not come in bursts.

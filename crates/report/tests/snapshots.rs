@@ -2,7 +2,7 @@
 
 mod sample;
 
-use judge::compare;
+use judge::{DiskStallFigures, compare};
 use report::{Excerpt, ExcerptLine, Style, comparison, html, json, junit, styled_text, text};
 use sample::judged;
 
@@ -91,6 +91,22 @@ fn excerpt(text: &str) -> Excerpt {
 fn a_log_that_was_lost_leaves_the_rest_of_the_page() {
     let page = html(&judged(0.0..0.0, true), &[]);
     assert!(page.contains("HELD") && !page.contains("class=\"log\""));
+}
+
+#[test]
+fn a_disk_that_stood_still_is_told_of() {
+    let mut judgement = judged(0.0..0.0, true);
+    let stall = |begin_s, lasted_s, episode: &str| DiskStallFigures {
+        disk: "vda".into(),
+        begin_s,
+        lasted_s,
+        episode: episode.into(),
+    };
+    judgement.load.disk_stalls = vec![stall(9.0, 0.3, ""), stall(23.2, 1.25, "database")];
+    let text = text(&judgement);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = "A disk stood still for a fifth of a second or longer 2 times, at worst vda for 1.2 s (from 23 s on, in database)";
+    assert!(words.contains(told), "{words}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::Paged;
 
-use crate::{MemberHealth, Processors, Sighting};
+use crate::{DiskStall, MemberHealth, Processors, Sighting};
 
 /// Nanoseconds since the run's start: the one clock of a timeline.
 #[derive(
@@ -204,6 +204,8 @@ pub enum Event {
     },
     /// What the machine's processors have done, as the observer sees it every second.
     Processors(Processors),
+    /// A disk of the machine stood still until just now, as the observer saw it.
+    DiskStall(DiskStall),
     /// The observer itself lost sight: what it reports is incomplete from here on.
     ObserverLost {
         /// Why.
@@ -256,6 +258,7 @@ impl From<Sighting> for Event {
                 value,
             },
             Sighting::Processors(processors) => Self::Processors(processors),
+            Sighting::DiskStall(stall) => Self::DiskStall(stall),
         }
     }
 }

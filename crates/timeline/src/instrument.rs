@@ -5,7 +5,7 @@ use std::time::Duration;
 use drill::{Component, Pressure, Role, Traffic};
 use serde::{Deserialize, Serialize};
 
-use crate::{Fates, Processors};
+use crate::{DiskStall, Fates, Processors};
 
 /// `host:port`.
 pub type Address = String;
@@ -126,4 +126,6 @@ pub enum Sighting {
     },
     /// What the machine's processors have done, every second.
     Processors(Processors),
+    /// A disk of the machine stood still until just now.
+    DiskStall(DiskStall),
 }

@@ -6,6 +6,7 @@
 //! [`StoredReadings`]. This crate is pure; it takes readers and writers.
 
 mod arrival;
+mod disk_stall;
 mod event;
 mod fate;
 mod instrument;
@@ -17,6 +18,7 @@ mod stored;
 pub use arrival::{
     Arrival, ArrivalError, Arrivals, FOOTER_USER, HEADER, NEVER, Outcome, RECORD_BYTES,
 };
+pub use disk_stall::DiskStall;
 pub use event::{BillLine, Entry, Event, Header, Offset, Placed};
 pub use fate::{FIRST_ABUSER, Fates};
 pub use instrument::{

@@ -1,7 +1,7 @@
 //! What counts, what does not, and what is still to be tried.
 
 use drill::Target;
-use timeline::{Event, Outcome};
+use timeline::{DiskStall, Event, Outcome};
 
 use super::*;
 use crate::{Judgement, testing::Run};
@@ -70,6 +70,20 @@ fn a_cell_without_proof_says_so_and_is_still_to_be_tried() {
     );
     let missing: Vec<_> = matrix.missing().iter().map(Trial::name).collect();
     assert_eq!(missing, ["api-2-kill-1"]);
+}
+
+#[test]
+fn a_trial_in_which_the_machines_disk_stood_still_proves_nothing_and_its_neighbour_does() {
+    let stalled = |lasted_s| {
+        let mut run = Run::healthy();
+        let disk = "vda".to_owned();
+        run.push(14.0, Event::DiskStall(DiskStall { disk, lasted_s }));
+        let doubts = tries(&mut run).into_iter().map(|tried| tried.doubt);
+        doubts.collect::<Vec<_>>()
+    };
+    let doubt = "the machine's disk vda stood still for 0.7 s".to_owned();
+    assert_eq!(stalled(0.7), [Some(doubt), None]);
+    assert_eq!(stalled(0.3), [None, None]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    evidence,
+    disks, evidence,
     figures::{ClassToll, EntryFault, EpisodeFigures, EpisodeState, LedgerFigures, Toll},
     judgement::{Clause, Judgement, Verdict},
     outage::Outage,
@@ -92,7 +92,9 @@ pub fn tried(drill: &Drill, judgement: &Judgement) -> Vec<Tried> {
                 _ => return None,
             };
             let blow = Blow::from_name(episode.fault.name())?;
-            let doubt = own_doubt(row).or_else(|| common.clone());
+            let doubt = own_doubt(row)
+                .or_else(|| standstill(row, judgement))
+                .or_else(|| common.clone());
             Some(one(judgement, row, subject, blow, doubt))
         })
         .collect()
@@ -128,6 +130,18 @@ fn own_doubt(row: &EpisodeFigures) -> Option<String> {
         EpisodeState::NotProven | EpisodeState::NotRun => "no proof of the fault",
     };
     Some(format!("{said}: {}", row.detail))
+}
+
+/// Whether a disk stood still while the trial went on: whatever is written waits for it at every member, and who was hit has
+/// no part in that.
+fn standstill(row: &EpisodeFigures, judgement: &Judgement) -> Option<String> {
+    let load = &judgement.load;
+    let end_s = row.end_s.unwrap_or(load.seconds);
+    let stall = disks::spoils(&load.disk_stalls, row.begin_s?, end_s)?;
+    Some(format!(
+        "the machine's disk {} stood still for {:.1} s",
+        stall.disk, stall.lasted_s
+    ))
 }
 
 fn one(

@@ -56,7 +56,9 @@ async fn next_health(
         loop {
             match sightings.next().await {
                 Some(Ok(Sighting::Member(health))) => return health,
-                Some(Ok(Sighting::Counter { .. } | Sighting::Processors(_))) => {}
+                Some(Ok(
+                    Sighting::Counter { .. } | Sighting::Processors(_) | Sighting::DiskStall(_),
+                )) => {}
                 other => panic!("the stream ended: {other:?}"),
             }
         }
@@ -111,7 +113,7 @@ async fn counters_follow_the_first_look() {
     let counter = within("a counter", async {
         loop {
             match sightings.next().await {
-                Some(Ok(Sighting::Processors(_))) => {}
+                Some(Ok(Sighting::Processors(_) | Sighting::DiskStall(_))) => {}
                 other => return other.unwrap().unwrap(),
             }
         }

@@ -2,7 +2,8 @@
 
 use drill::Component;
 use judge::{
-    CounterFigures, Judgement, Kind, LoadFigures, MachineFigures, Percentiles, WorstWindow,
+    CounterFigures, DiskStallFigures, Judgement, Kind, LoadFigures, MachineFigures, Percentiles,
+    WorstWindow,
 };
 
 use crate::{
@@ -75,7 +76,8 @@ pub(crate) fn load(judgement: &Judgement) -> Section {
     let mut section = table.under("load", note);
     section.intro = users_and_rates(load)
         + &uptime(&judgement.user_uptime)
-        + &load.machine.as_ref().map_or_else(String::new, machine);
+        + &load.machine.as_ref().map_or_else(String::new, machine)
+        + &disk_stalls(&load.disk_stalls);
     section.closing = "At first: what was good at the first attempt, in percent; clients try once more where a connection breaks unanswered."
         .into();
     section
@@ -105,13 +107,12 @@ const STOLEN_FROM_PERCENT: f64 = 1.0;
 
 /// What the machine still had to give, and what that means.
 fn machine(machine: &MachineFigures) -> String {
-    let place = match machine.tightest_episode.as_str() {
-        "" => "in quiet time".to_owned(),
-        episode => format!("in {episode}"),
-    };
     let mut text = format!(
-        " Of the machine's processors {:.0} % were idle, and {:.0} % in the tightest 10 s (from {:.0} s on, {place}).",
-        machine.idle_percent, machine.tightest_idle_percent, machine.tightest_begin_s,
+        " Of the machine's processors {:.0} % were idle, and {:.0} % in the tightest 10 s (from {:.0} s on, {}).",
+        machine.idle_percent,
+        machine.tightest_idle_percent,
+        machine.tightest_begin_s,
+        place(&machine.tightest_episode),
     );
     if machine.stolen_percent >= STOLEN_FROM_PERCENT {
         text += &format!(
@@ -123,6 +124,40 @@ fn machine(machine: &MachineFigures) -> String {
         text += " What was late then may have waited for a processor: compare with a larger machine, or fewer users.";
     }
     text
+}
+
+/// When what was written was late, whoever wrote it.
+fn disk_stalls(stalls: &[DiskStallFigures]) -> String {
+    let lasted = |one: &&DiskStallFigures, other: &&DiskStallFigures| {
+        one.lasted_s.total_cmp(&other.lasted_s)
+    };
+    let Some(longest) = stalls.iter().max_by(lasted) else {
+        return String::new();
+    };
+    format!(
+        " A disk stood still for a fifth of a second or longer {}, at worst {} for {:.1} s (from {:.0} s on, {}): what was written \
+         then waited for it, whoever wrote it.",
+        times(stalls.len()),
+        longest.disk,
+        longest.lasted_s,
+        longest.begin_s,
+        place(&longest.episode),
+    )
+}
+
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".into(),
+        many => format!("{many} times"),
+    }
+}
+
+/// Where in the run something was.
+fn place(episode: &str) -> String {
+    match episode {
+        "" => "in quiet time".into(),
+        episode => format!("in {episode}"),
+    }
 }
 
 /// The users' time in the worst window of each length.
