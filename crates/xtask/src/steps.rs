@@ -42,8 +42,7 @@ pub(crate) fn unit_tests() -> anyhow::Result<()> {
     let tidy = [
         "test",
         "--release",
-        "--package",
-        "tests",
+        "--workspace",
         "--test",
         "architecture",
         "--test",
@@ -65,12 +64,12 @@ pub(crate) fn crash_matrix() -> anyhow::Result<()> {
     suite("crash matrix", "crash_matrix")
 }
 
+/// By name and not by package, so that features are unified over the whole workspace, and what the unit tests compiled is used again.
 fn suite(step: &str, test: &str) -> anyhow::Result<()> {
     let tests = [
         "test",
         "--release",
-        "--package",
-        "tests",
+        "--workspace",
         "--test",
         test,
         "--",
