@@ -14,13 +14,14 @@ probe gateway {
 }
 
 # Both HAProxies by their own addresses, not the virtual one: a move of that is then invisible behind the CDN.
-# HAProxy asks a second gateway after 0.8 s, and two of its answers fit into the 2 s that a client waits.
+# HAProxy asks a second gateway after 1.2 s, which has to come before this gives up: the other HAProxy might ask the same gateway first.
+# What is left of the 2 s that a client waits is for a HAProxy that says nothing.
 backend haproxy_1 {
     .host = "@EDGE@.11";
     .port = "80";
     .probe = gateway;
     .connect_timeout = 0.1s;
-    .first_byte_timeout = 0.9s;
+    .first_byte_timeout = 1.4s;
     .between_bytes_timeout = 0.5s;
 }
 backend haproxy_2 {                   # ha
@@ -28,7 +29,7 @@ backend haproxy_2 {                   # ha
     .port = "80";                     # ha
     .probe = gateway;                 # ha
     .connect_timeout = 0.1s;          # ha
-    .first_byte_timeout = 0.9s;       # ha
+    .first_byte_timeout = 1.4s;       # ha
     .between_bytes_timeout = 0.5s;    # ha
 }                                     # ha
 

@@ -8,8 +8,8 @@ use service_kit::settings::{AmqpSettings, PostgresSettings, RedisSettings};
 
 /// Below the 100 ms that a client is promised, so that the last fallback still arrives in time.
 const READ_DEADLINE: Duration = Duration::from_millis(90);
-/// Where the queue fails a change waits for the primary and one replica; beyond this it is better to say so.
-const WRITE_DEADLINE: Duration = Duration::from_secs(1);
+/// Below the 250 ms after which the load balancer asks another server.
+const WRITE_DEADLINE: Duration = Duration::from_millis(230);
 
 /// All settings.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Config {
     pub amqp: AmqpSettings,
     /// For a read, all fallbacks included (`READ_DEADLINE`).
     pub read_deadline: Duration,
-    /// For a synchronous write (`WRITE_DEADLINE`).
+    /// For a change of thresholds, which takes all of the time there is with its last try (`WRITE_DEADLINE`).
     pub write_deadline: Duration,
     /// How long after its acknowledgement a reading is made durable (`WRITE_BEHIND`). Anything but zero loses
     /// acknowledged readings when an instance dies: for drills that show it.

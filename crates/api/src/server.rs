@@ -120,6 +120,7 @@ impl Api {
     ) -> Response<Plain> {
         let patience = |usually| deadline::patience(request.headers(), began, usually);
         let by = began + patience(self.read_deadline);
+        let change_by = began + patience(self.write_deadline);
         let ingest_within = patience(ingest::WITHIN);
         match route {
             Route::PostVitals => match body(request).await {
@@ -129,10 +130,7 @@ impl Api {
             Route::Patient(id) => self.patient(id, by).await,
             Route::PatientVitals(id) => self.vitals(id, request.uri().query(), by).await,
             Route::Thresholds(id) => match body(request).await {
-                Ok(thresholds) => {
-                    let by = began + self.write_deadline;
-                    self.put_thresholds(id, thresholds, by).await
-                }
+                Ok(thresholds) => self.put_thresholds(id, thresholds, change_by).await,
                 Err(refused) => refused,
             },
             Route::Ward(id) => self.ward(id, by).await,

@@ -1,6 +1,6 @@
 //! Sending a request upstream, at most twice, and a second time only while there is a budget for it.
 //!
-//! Every request of the platform may be repeated: readings carry their id, thresholds are absolute values.
+//! Every request of the platform may be repeated: readings carry their id, a change is a whole record.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use service_kit::deadline::{self, TooLate};
 use service_kit::routes::Route;
 use tokio::time::Instant;
@@ -20,11 +20,11 @@ use crate::pool::{Connection, Sender};
 use crate::priority::Priority;
 
 /// The api answers within 230 ms and the load balancer between repeats once after 250 ms: whoever is silent
-/// for longer than this is gone. Writes that wait for a replica take up to a second and get all the time.
+/// for longer than this is gone.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
-/// Both tries together: longer than a disk or a processor that everybody shares is busy with something else, and short enough for
-/// a third hop. The load balancer in front asks another gateway after 1.2 s, and clients wait 2 s.
-const BOTH_WITHIN: Duration = Duration::from_millis(1100);
+/// Both tries together: longer than the load balancer in front waits. It asks another gateway after 1.2 s, and clients wait 2 s; who
+/// gave up sooner would refuse, for good, what a disk or a processor that everybody shares is only late with.
+const BOTH_WITHIN: Duration = Duration::from_millis(1300);
 /// An answer after this is late: it needed the load balancer's repetition, and the slowest way of the api behind it.
 const LATE_AFTER: Duration = Duration::from_millis(350);
 
@@ -82,12 +82,7 @@ impl Gate {
         deadline: Instant,
     ) -> Result<Response<Answer>, Failure> {
         let priority = Priority::of(&Route::of(&parts.method, parts.uri.path()));
-        // A write may wait for a replica: only its failure says something.
-        let late_after = match parts.method {
-            Method::PUT => self.request_timeout,
-            _ => LATE_AFTER,
-        };
-        let Some(turn) = self.concurrency.enter(priority, late_after) else {
+        let Some(turn) = self.concurrency.enter(priority, LATE_AFTER) else {
             let shed = self.counters.shed.with_label_values(&[priority.name()]);
             shed.inc();
             return Err(Failure::Shed);
@@ -107,10 +102,7 @@ impl Gate {
         body: Bytes,
         deadline: Instant,
     ) -> Result<Response<Answer>, Failure> {
-        let (patience, last_by) = match parts.method {
-            Method::PUT => (self.request_timeout, deadline),
-            _ => (ANSWER_WITHIN, deadline.min(Instant::now() + BOTH_WITHIN)),
-        };
+        let last_by = deadline.min(Instant::now() + BOTH_WITHIN);
         self.retries.earn();
         let connection = self.api.take(deadline).await;
         let connection = connection.map_err(|_| self.unreachable())?;
@@ -120,7 +112,7 @@ impl Gate {
         let only = again.is_none();
         let by = match only {
             true => last_by,
-            false => deadline.min(Instant::now() + patience),
+            false => deadline.min(Instant::now() + ANSWER_WITHIN),
         };
         let first = match self.attempt(connection, &parts, &body, by, only).await {
             Ok(response) if PASSING.contains(&response.status()) => Ok(response),
@@ -195,5 +187,33 @@ impl Gate {
             .upstream
             .with_label_values(&["api", kind])
             .inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CDN: &str = include_str!("../../../compose/images/varnish/default.vcl");
+    const LOAD_BALANCER: &str = include_str!("../../../compose/images/haproxy/haproxy.cfg");
+
+    /// What stands between the two, after the first place where `before` stands.
+    fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+        let (_, rest) = text.split_once(before).unwrap();
+        rest.split_once(after).unwrap().0
+    }
+
+    /// A gateway that refuses sooner refuses for good, because its 503 is not repeated; a CDN that gives up sooner may find the same
+    /// frozen gateway behind the other load balancer.
+    #[test]
+    fn the_load_balancer_asks_another_gateway_before_anybody_gives_up() {
+        let backend = "\nbackend gateway\n    timeout server ";
+        let asks_ms = between(LOAD_BALANCER, backend, "ms").parse().unwrap();
+        let asks = Duration::from_millis(asks_ms);
+        let gives_up_s = between(CDN, ".first_byte_timeout = ", "s;")
+            .parse()
+            .unwrap();
+        assert!(asks < BOTH_WITHIN);
+        assert!(asks < Duration::from_secs_f64(gives_up_s));
     }
 }

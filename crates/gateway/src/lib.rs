@@ -237,7 +237,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let (left_ms, last) = site.told.lock().unwrap()[before];
-        assert!((700..=1100).contains(&left_ms) && last, "{left_ms} {last}");
+        assert!((900..=1300).contains(&left_ms) && last, "{left_ms} {last}");
         site.let_answer.add_permits(SILENT * 2);
         assert!(answer(only).await.starts_with("HTTP/1.1 200"));
     }

@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_server_of_several_backends_is_named_once_and_only_where_it_is_looked_at() {
         let columns = "# pxname,svname,status,type\n";
-        let rows = "api,api-1,DOWN 1/2,2\napi-sync,api-1,DOWN,2\napi,api-2,UP 1/2,2\napi,BACKEND,DOWN,1\n\
+        let rows = "api,api-1,DOWN 1/2,2\napi-last-try,api-1,DOWN,2\napi,api-2,UP 1/2,2\napi,BACKEND,DOWN,1\n\
                     api-any,api-1,no check,2\napi-any,api-2,no check,2\n";
         let postgres = "postgres-primary,postgres-1,UP,2\npostgres-primary,postgres-2,UP,2\n\
                         postgres-replicas,postgres-3,UP,2\n";
