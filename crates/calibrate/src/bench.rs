@@ -102,6 +102,8 @@ impl Bench {
             traffic: drill.traffic.clone(),
             duration: load.lasts,
             stale_after: drill.contract.stale_at_most,
+            visible_within: drill.contract.visible_within,
+            probes: vec![],
             vip: target.to_string(),
             cdn: vec![target.to_string()],
         };

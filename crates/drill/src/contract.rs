@@ -137,6 +137,14 @@ pub struct Contract {
     /// everything has healed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_pages: Option<u64>,
+    /// Longest time from the due time of an alarming reading to the page that the third party took of it.
+    #[serde(
+        with = "humantime_serde",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<String>")]
+    pub paged_within: Option<Duration>,
     /// Whether no two members may be seen as the database's primary at the same time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_split_brain: bool,
@@ -148,6 +156,17 @@ pub struct Contract {
     )]
     #[schemars(with = "Option<String>")]
     pub stale_at_most: Option<Duration>,
+    /// How long an acknowledged reading may stay invisible to those who read its patient.
+    #[serde(
+        with = "humantime_serde",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<String>")]
+    pub visible_within: Option<Duration>,
+    /// Most acknowledged changes of thresholds that may be missing once everything has healed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_changes: Option<u64>,
     /// Most acknowledged readings that may be missing or altered once everything has healed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_readings: Option<u64>,
@@ -157,6 +176,10 @@ pub struct Contract {
     /// Most that the topology may cost a month, in US dollars.
     #[serde(default)]
     pub monthly_usd: Option<f64>,
+    /// The confidence, in percent, at which the run must support the claim that a whole window keeps to the outage budget.
+    /// Without it the report says what can be claimed, and the verdict does not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim_at_percent: Option<f64>,
 }
 
 impl Contract {
@@ -205,6 +228,14 @@ impl Contract {
             return Some(format!(
                 "user_uptime of {} % in {:?} is not within 0 to 100 % in at least a second",
                 bad.at_least_percent, bad.window
+            ));
+        }
+        if let Some(bad) = self
+            .claim_at_percent
+            .filter(|percent| !(*percent > 0.0 && *percent < 100.0))
+        {
+            return Some(format!(
+                "claim_at_percent {bad} is not above 0 and below 100"
             ));
         }
         self.monthly_usd

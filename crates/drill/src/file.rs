@@ -60,6 +60,22 @@ pub struct Episode {
     /// A second strike while the first is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Then>,
+    /// How often such a fault happens in the contract's window: its cost counts so many times against the budget.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub per_window: f64,
+    /// The name in the drill file that this episode repeats, where the file asks for several of one kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition_of: Option<String>,
+}
+
+/// Such a fault happens once in the contract's window.
+fn once() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_once(times: &f64) -> bool {
+    *times == 1.0
 }
 
 /// A fault that follows the first one of its episode, before that is healed: two failures in a row.
@@ -180,6 +196,10 @@ struct EpisodeFile {
     one_by_one: bool,
     /// So many episodes of this kind instead of one.
     repeat: Option<Spanned<u32>>,
+    /// How often such a fault happens in the contract's window; as often as the drill strikes when absent.
+    per_window: Option<Spanned<f64>>,
+    /// Set in the drill of a record, where each repetition is an episode of its own.
+    repetition_of: Option<String>,
 }
 
 /// Like [`parse_for`], for members of whom only the service names are known: there is no zone and no label.
@@ -307,6 +327,8 @@ impl EpisodeFile {
             hold: self.hold,
             stagger: self.stagger,
             then: None,
+            per_window: once(),
+            repetition_of: self.repetition_of,
         };
         let episodes = match self.one_by_one {
             true => strikes::one_by_one(whole, offer).map_err(|mistake| (target_at, mistake))?,
@@ -316,7 +338,8 @@ impl EpisodeFile {
         if let Some(refused) = strikes::too_wide(&episodes, guard, offer) {
             return Err((target_at, format!("target {refused}")));
         }
-        strikes::repeated(episodes, self.repeat)
+        let episodes = strikes::repeated(episodes, self.repeat)?;
+        strikes::in_window(episodes, self.per_window)
     }
 }
 

@@ -214,6 +214,8 @@ impl Survival {
             hold: self.hold,
             stagger: Duration::ZERO,
             then: None,
+            per_window: 1.0,
+            repetition_of: None,
         };
         Ok(Drill {
             name: "survive".into(),
@@ -282,6 +284,10 @@ fn contract() -> Contract {
         stale_at_most: None,
         lost_readings: Some(0),
         duplicate_readings: Some(0),
+        paged_within: None,
+        visible_within: None,
+        lost_changes: None,
+        claim_at_percent: None,
         monthly_usd: None,
     }
 }

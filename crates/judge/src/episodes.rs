@@ -78,6 +78,7 @@ pub(crate) fn detail(chapter: &Chapter) -> String {
     match state(chapter) {
         EpisodeState::Complete => words(chapter.proven.as_ref()),
         EpisodeState::NotProven => words(failed).or(Some("its effect was not read back".into())),
+        EpisodeState::NotMet => Some("no load met it".into()),
         EpisodeState::NotRecovered => {
             words(chapter.failed.as_ref()).or(Some("the record ends before full health".into()))
         }

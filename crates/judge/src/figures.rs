@@ -33,6 +33,10 @@ pub struct ClassToll {
     pub down_seconds: u64,
     /// Longest run of such seconds without a better one between them.
     pub longest_outage_s: u64,
+    /// Time without a good answer that the class's requests are too far apart to show, in seconds; none in figures that do
+    /// not tell it.
+    #[serde(default)]
+    pub resolution_s: Option<f64>,
 }
 
 /// What users suffered in some stretch of time.
@@ -64,6 +68,8 @@ pub enum EpisodeState {
     Complete,
     /// The fault was applied, but its effect was not seen.
     NotProven,
+    /// The fault was proven, but a promised class was not asked for while it lasted.
+    NotMet,
     /// The fault was healed, but full health did not come back in time.
     NotRecovered,
     /// The fault was never applied.

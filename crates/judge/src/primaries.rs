@@ -94,6 +94,7 @@ mod tests {
                 member: (*member).into(),
                 component: Component::Postgres,
                 healthy: true,
+                answered: true,
                 roles,
                 detail: String::new(),
             };

@@ -220,6 +220,7 @@ pub(crate) fn health(member: &str, healthy: bool, roles: &[Role]) -> MemberHealt
         member: member.into(),
         component: Component::Postgres,
         healthy,
+        answered: true,
         roles: roles.to_vec(),
         detail: String::new(),
     }

@@ -82,6 +82,7 @@ fn class_toll(class: Class, requests: u64, bad: u64, good_again: u64, sums: Sums
         bad_second_equivalents: figure(sums.equivalents),
         down_seconds: sums.down_seconds,
         longest_outage_s: sums.longest_outage_s,
+        resolution_s: None,
     }
 }
 

@@ -63,6 +63,7 @@ mod tests {
                 member: "haproxy-1".into(),
                 component: Component::Haproxy,
                 healthy,
+                answered: true,
                 roles: vec![],
                 detail: "api-2 is DOWN".into(),
             };

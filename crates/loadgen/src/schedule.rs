@@ -187,6 +187,8 @@ mod tests {
             traffic: serde_json::from_value(traffic).unwrap(),
             duration: Duration::from_secs(600),
             stale_after: None,
+            visible_within: None,
+            probes: vec![],
             vip: String::new(),
             cdn: Vec::new(),
         })

@@ -166,6 +166,8 @@ mod tests {
             traffic: serde_json::from_value(traffic).unwrap(),
             duration: Duration::from_secs(3600),
             stale_after: None,
+            visible_within: None,
+            probes: vec![],
             vip: String::new(),
             cdn: Vec::new(),
         };

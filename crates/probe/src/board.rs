@@ -77,6 +77,7 @@ mod tests {
             member: member.into(),
             component: Component::Redis,
             healthy,
+            answered: true,
             roles: roles.to_vec(),
             detail: "as it is".into(),
         })

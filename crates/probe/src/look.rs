@@ -49,6 +49,7 @@ impl Look {
             member: member.name.clone(),
             component: member.component,
             healthy,
+            answered: true,
             roles: self.roles,
             detail: one_line(&detail),
         }
@@ -73,6 +74,7 @@ impl LookError {
             member: member.name.clone(),
             component: member.component,
             healthy: false,
+            answered: false,
             roles: vec![],
             detail: one_line(&self.to_string()),
         }

@@ -58,6 +58,7 @@ pub(crate) fn trouble(state: EpisodeState) -> Option<&'static str> {
     match state {
         EpisodeState::Complete => None,
         EpisodeState::NotProven => Some("not proven"),
+        EpisodeState::NotMet => Some("no load"),
         EpisodeState::NotRecovered => Some("no full health"),
         EpisodeState::NotRun => Some("not run"),
     }

@@ -372,6 +372,8 @@ impl Stage<'_> {
             traffic: drill.traffic.clone(),
             duration: drill.traffic.real_span(),
             stale_after: drill.contract.stale_at_most,
+            visible_within: drill.contract.visible_within,
+            probes: vec![],
             vip: format!("{}:80", self.platform.raised.vip("edge")),
             cdn: cdn
                 .into_iter()

@@ -196,6 +196,8 @@ mod tests {
             traffic: drill::Traffic::from_toml(traffic).unwrap(),
             duration: Duration::from_secs(600),
             stale_after: None,
+            visible_within: None,
+            probes: vec![],
             vip: String::new(),
             cdn: vec![],
         }

@@ -175,6 +175,7 @@ mod tests {
             member: "api-1".into(),
             component: Component::Api,
             healthy,
+            answered: true,
             roles: vec![],
             detail: if healthy { "ready" } else { "gone" }.into(),
         })

@@ -6,14 +6,17 @@ use drill::Class;
 use thiserror::Error;
 
 use crate::{
-    Offset,
+    Offset, Span,
     records::{HEADER_BYTES, Records},
+    span::{SPAN, SpanKind},
 };
 
 /// Length of a record.
 pub const RECORD_BYTES: usize = 32;
 /// First bytes of a recording: a magic word, the format version and the record length.
-pub const HEADER: [u8; HEADER_BYTES] = *b"gameday\x00\x02\x00\x00\x00\x20\x00\x00\x00";
+pub const HEADER: [u8; HEADER_BYTES] = *b"gameday\x00\x03\x00\x00\x00\x20\x00\x00\x00";
+/// The format before this one, which had no spans; it is read all the same.
+const OLDER_FORMAT: u32 = 2;
 /// In place of a moment that never came.
 pub const NEVER: Offset = Offset(u64::MAX);
 /// In place of the user in the last record of a complete recording; its `due` then counts the arrivals.
@@ -43,11 +46,17 @@ pub enum Outcome {
     Stale = 7,
     /// An alert that the same clinician was shown before.
     Repeated = 8,
+    /// Answered with something else than what was asked for: another patient or ward, another shape, other bytes of an asset.
+    Wrong = 9,
+    /// Answered without a reading that was acknowledged longer ago than the contract's bound.
+    NotVisible = 10,
+    /// An alert that was due, and nobody can tell whether it came: its follower left or could not keep up.
+    Unobserved = 11,
 }
 
 impl Outcome {
     /// Every outcome, in the order of its code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Ok,
         Self::Rejected,
         Self::Failed,
@@ -57,6 +66,9 @@ impl Outcome {
         Self::NotSent,
         Self::Stale,
         Self::Repeated,
+        Self::Wrong,
+        Self::NotVisible,
+        Self::Unobserved,
     ];
 
     /// The word for reports.
@@ -71,6 +83,9 @@ impl Outcome {
             Self::NotSent => "not sent",
             Self::Stale => "stale",
             Self::Repeated => "repeated",
+            Self::Wrong => "wrong",
+            Self::NotVisible => "not visible",
+            Self::Unobserved => "unobserved",
         }
     }
 }
@@ -108,7 +123,7 @@ pub enum ArrivalError {
     Header([u8; HEADER_BYTES]),
     /// A recording of another version.
     #[error(
-        "arrivals have format {found}, this build reads 2: judge them with the build that recorded them"
+        "arrivals have format {found}, this build reads 2 and 3: judge them with the build that recorded them"
     )]
     Format {
         /// The version found.
@@ -191,6 +206,31 @@ fn record(times: [u64; 3], user: u32, status: u16, codes: [u8; 2]) -> [u8; RECOR
     bytes
 }
 
+impl Span {
+    /// The record: begin, begin for sure, end (u64 nanoseconds), user (u32), two zero bytes, kind with the highest bit set, a
+    /// zero byte; little-endian.
+    pub fn encode(&self) -> [u8; RECORD_BYTES] {
+        record(
+            [self.from.0, self.sure.0, self.until.0],
+            self.user,
+            0,
+            [SPAN | self.kind as u8, 0],
+        )
+    }
+
+    /// The span of a record that is one.
+    fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
+        let kind = (bytes[30] & SPAN != 0).then(|| SpanKind::of(bytes[30] & !SPAN))??;
+        Some(Self {
+            user: user_of(bytes),
+            kind,
+            from: Offset(word(bytes, 0)),
+            sure: Offset(word(bytes, 8)),
+            until: Offset(word(bytes, 16)),
+        })
+    }
+}
+
 fn word(bytes: &[u8; RECORD_BYTES], at: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&bytes[at..at + 8]);
@@ -207,8 +247,13 @@ fn counted(bytes: &[u8; RECORD_BYTES]) -> Option<u64> {
 }
 
 /// Reads a recording, one arrival at a time, in the order in which they ended (not in due order).
+///
+/// Spans of followers lie between the arrivals; they are put aside while the arrivals are read.
 #[derive(Debug)]
-pub struct Arrivals<R>(Records<R, RECORD_BYTES>);
+pub struct Arrivals<R> {
+    records: Records<R, RECORD_BYTES>,
+    spans: Vec<Span>,
+}
 
 impl<R: Read> Arrivals<R> {
     /// Starts reading; `source` should be buffered.
@@ -217,21 +262,30 @@ impl<R: Read> Arrivals<R> {
     /// When the header is not ours.
     pub fn open(source: R) -> Result<Self, ArrivalError> {
         let (header, records) = Records::open(source)?;
-        if header == HEADER {
-            return Ok(Self(records));
+        let version = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        match header[..8] == HEADER[..8] && header[12..] == HEADER[12..] {
+            true if header == HEADER || version == OLDER_FORMAT => Ok(Self {
+                records,
+                spans: vec![],
+            }),
+            true => Err(ArrivalError::Format { found: version }),
+            false => Err(ArrivalError::Header(header)),
         }
-        let version = [header[8], header[9], header[10], header[11]];
-        Err(match header[..8] == HEADER[..8] {
-            true => ArrivalError::Format {
-                found: u32::from_le_bytes(version),
-            },
-            false => ArrivalError::Header(header),
-        })
     }
 
     /// Whether the generator closed the recording and nothing is missing. Meaningful after the last item.
     pub fn is_complete(&self) -> bool {
-        self.0.is_complete()
+        self.records.is_complete()
+    }
+
+    /// The spans read so far, in the order in which they ended.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Records read so far, spans among them: what the footer counts.
+    pub fn records(&self) -> u64 {
+        self.records.read()
     }
 }
 
@@ -239,8 +293,16 @@ impl<R: Read> Iterator for Arrivals<R> {
     type Item = Result<Arrival, ArrivalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let record = self.0.next(counted)?.map_err(ArrivalError::from);
-        Some(record.and_then(|(index, bytes)| Arrival::decode(&bytes, index)))
+        loop {
+            let (index, bytes) = match self.records.next(counted)? {
+                Ok(record) => record,
+                Err(error) => return Some(Err(error.into())),
+            };
+            match Span::decode(&bytes) {
+                Some(span) => self.spans.push(span),
+                None => return Some(Arrival::decode(&bytes, index)),
+            }
+        }
     }
 }
 
@@ -283,6 +345,33 @@ mod tests {
     }
 
     #[test]
+    fn spans_are_put_aside_and_counted() {
+        let span = Span {
+            user: 7,
+            kind: SpanKind::Gap,
+            from: Offset(1),
+            sure: Offset(2),
+            until: Offset(3),
+        };
+        let bytes = [HEADER.as_slice(), &span.encode(), &Arrival::footer(1)].concat();
+        let mut arrivals = Arrivals::open(bytes.as_slice()).unwrap();
+        assert!(arrivals.next().is_none());
+        assert!(arrivals.is_complete());
+        assert_eq!(
+            (arrivals.spans(), arrivals.records()),
+            ([span].as_slice(), 1)
+        );
+    }
+
+    #[test]
+    fn a_recording_without_spans_opens() {
+        let mut older = HEADER;
+        older[8] = 2;
+        let bytes = [older.as_slice(), &Arrival::footer(0)].concat();
+        assert_eq!(read_all(&bytes), (vec![], true));
+    }
+
+    #[test]
     fn a_missing_record_makes_it_incomplete() {
         let bytes = [HEADER.as_slice(), &Arrival::footer(1)].concat();
         assert_eq!(read_all(&bytes), (vec![], false));
@@ -292,9 +381,12 @@ mod tests {
     fn other_files_are_refused() {
         assert!(Arrivals::open(b"PNG.............".as_slice()).is_err());
         let mut newer = HEADER;
-        newer[8] = 3;
+        newer[8] = 4;
         let error = Arrivals::open(newer.as_slice()).unwrap_err().to_string();
-        assert!(error.contains("format 3, this build reads 2"), "{error}");
+        assert!(
+            error.contains("format 4, this build reads 2 and 3"),
+            "{error}"
+        );
         let mut bytes = [HEADER.as_slice(), &[0; RECORD_BYTES]].concat();
         bytes[HEADER.len() + 31] = 99;
         assert!(

@@ -7,6 +7,9 @@ use crate::{Arrival, Outcome};
 
 /// Numbers of users from here on are those of abusers: no part of any promise, and counted apart.
 pub const FIRST_ABUSER: u32 = 1 << 31;
+/// Numbers of users from here on, below those of abusers, are those of steady probes: requests of a class that users make
+/// too seldom to time its outages by. They are no part of any count or percentile of users.
+pub const FIRST_PROBE: u32 = 1 << 30;
 /// What the gateway answers to whoever sends too much; nobody else in the platform does.
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -29,7 +32,12 @@ impl Fates {
     /// Counts one more.
     pub fn add(&mut self, outcome: Outcome, status: u16) {
         let count = match outcome {
-            Outcome::Ok | Outcome::Stale | Outcome::Repeated => &mut self.let_through,
+            Outcome::Ok
+            | Outcome::Stale
+            | Outcome::Repeated
+            | Outcome::Wrong
+            | Outcome::NotVisible
+            | Outcome::Unobserved => &mut self.let_through,
             Outcome::Rejected if status == TOO_MANY_REQUESTS => &mut self.limited,
             Outcome::Rejected | Outcome::Failed => &mut self.refused,
             Outcome::Unreachable | Outcome::Broken | Outcome::TimedOut => &mut self.unanswered,
@@ -48,6 +56,11 @@ impl Arrival {
     /// Whether it is an abuser's.
     pub fn is_abuse(&self) -> bool {
         self.user >= FIRST_ABUSER
+    }
+
+    /// Whether it is a steady probe's.
+    pub fn is_probe(&self) -> bool {
+        (FIRST_PROBE..FIRST_ABUSER).contains(&self.user)
     }
 }
 

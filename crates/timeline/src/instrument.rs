@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use drill::{Component, Pressure, Role, Traffic};
+use drill::{Class, Component, Pressure, Role, Traffic};
 use serde::{Deserialize, Serialize};
 
 use crate::{DiskStall, Fates, Processors};
@@ -28,8 +28,23 @@ pub struct LoadPlan {
     pub stale_after: Option<Duration>,
     /// The platform's virtual address.
     pub vip: Address,
+    /// Steady probes beside the users, for classes that users ask for too seldom to time an outage by.
+    #[serde(default)]
+    pub probes: Vec<ProbePlan>,
+    /// An acknowledged reading that a read does not show so long after is not visible; none is without it.
+    #[serde(default)]
+    pub visible_within: Option<Duration>,
     /// The CDN's addresses; a client falls back to the next when one can't be reached.
     pub cdn: Vec<Address>,
+}
+
+/// A steady probe: one request of a class at each tick, from the load's begin to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbePlan {
+    /// The class; `admin`, `static` and `read` can be probed.
+    pub class: Class,
+    /// Time between two ticks.
+    pub every: Duration,
 }
 
 /// What the load generator is asked to add to the load that it runs: the body of `POST /press`.
@@ -101,10 +116,18 @@ pub struct MemberHealth {
     pub component: Component,
     /// Whether it is as it must be for full health, its part in the cluster included.
     pub healthy: bool,
+    /// Whether it answered at all; of one that did not, nothing is known but that.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub answered: bool,
     /// Roles it says it plays.
     pub roles: Vec<Role>,
     /// Why it is not healthy, or what it is.
     pub detail: String,
+}
+
+/// In recordings that do not tell it, everybody was taken to have answered.
+fn yes() -> bool {
+    true
 }
 
 /// One line of the observer's answer. A member's health is sent when it is first seen and at each change.

@@ -12,6 +12,7 @@ mod fate;
 mod instrument;
 mod processors;
 mod records;
+mod span;
 mod store;
 mod stored;
 
@@ -20,12 +21,13 @@ pub use arrival::{
 };
 pub use disk_stall::DiskStall;
 pub use event::{BillLine, Entry, Event, Header, Offset, Placed};
-pub use fate::{FIRST_ABUSER, Fates};
+pub use fate::{FIRST_ABUSER, FIRST_PROBE, Fates};
 pub use instrument::{
-    Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, PressOrder, Pressed, Sighting,
-    WatchList, Watched,
+    Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, PressOrder, Pressed, ProbePlan,
+    Sighting, WatchList, Watched,
 };
 pub use processors::Processors;
+pub use span::{Span, SpanKind};
 pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};
 pub use stored::{
     STORED_BYTES, STORED_HEADER, StoredError, StoredReadings, encode_stored, stored_footer,

@@ -49,6 +49,11 @@ impl<R: Read, const N: usize> Records<R, N> {
         Some(Ok((self.read - 1, bytes)))
     }
 
+    /// Records read so far.
+    pub(crate) fn read(&self) -> u64 {
+        self.read
+    }
+
     /// Whether there was a footer and nothing is missing. Meaningful after the last record.
     pub(crate) fn is_complete(&self) -> bool {
         self.footer == Some(self.read)

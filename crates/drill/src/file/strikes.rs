@@ -105,8 +105,41 @@ pub(super) fn repeated(
         let episodes = episodes.iter().cloned();
         episodes.map(move |episode| Episode {
             name: format!("{}-{number}", episode.name),
+            repetition_of: Some(episode.name),
             ..episode
         })
     };
     Ok((1..=times).flat_map(round).collect())
+}
+
+/// The episodes with how often such a fault happens in the contract's window; repetitions of one fault share it.
+///
+/// # Errors
+/// The place of a number that is none.
+pub(super) fn in_window(
+    mut episodes: Vec<Episode>,
+    per_window: Option<Spanned<f64>>,
+) -> Result<Vec<Episode>, (usize, String)> {
+    let Some(per_window) = per_window else {
+        return Ok(episodes);
+    };
+    let (place, times) = (per_window.span().start, per_window.into_inner());
+    if !(times > 0.0 && times <= f64::from(MOST)) {
+        return Err((
+            place,
+            format!("per_window {times} is not above 0 and at most {MOST}"),
+        ));
+    }
+    let repetitions = |of: &Option<String>| {
+        let same = episodes.iter().filter(|other| other.repetition_of == *of);
+        of.as_ref().map_or(1, |_| same.count())
+    };
+    let shares: Vec<f64> = episodes
+        .iter()
+        .map(|episode| times / repetitions(&episode.repetition_of) as f64)
+        .collect();
+    for (episode, share) in episodes.iter_mut().zip(shares) {
+        episode.per_window = share;
+    }
+    Ok(episodes)
 }

@@ -136,6 +136,7 @@ fn two_primaries_for_longer_than_two_looks_are_a_split_brain() {
             member: member.into(),
             component: Component::Postgres,
             healthy: true,
+            answered: true,
             roles: if is {
                 vec![Role::PostgresPrimary]
             } else {

@@ -128,6 +128,7 @@ fn own_doubt(row: &EpisodeFigures) -> Option<String> {
         EpisodeState::Complete => return None,
         EpisodeState::NotRecovered => "no full health",
         EpisodeState::NotProven | EpisodeState::NotRun => "no proof of the fault",
+        EpisodeState::NotMet => "no load met the fault",
     };
     Some(format!("{said}: {}", row.detail))
 }

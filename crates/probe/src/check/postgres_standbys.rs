@@ -133,6 +133,7 @@ mod tests {
             member: member.into(),
             component: Component::Postgres,
             healthy: true,
+            answered: true,
             roles: vec![Role::PostgresPrimary],
             detail: String::new(),
         });

@@ -117,6 +117,7 @@ mod tests {
             member: "redis-1".into(),
             component: Component::Redis,
             healthy: true,
+            answered: true,
             roles: vec![Role::RedisMaster],
             detail: String::new(),
         });

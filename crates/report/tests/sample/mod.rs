@@ -143,6 +143,7 @@ fn sightings() -> Vec<Entry> {
                 member: member.into(),
                 component,
                 healthy,
+                answered: true,
                 roles,
                 detail: detail.into(),
             }),

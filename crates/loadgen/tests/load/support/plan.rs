@@ -49,6 +49,8 @@ pub(crate) fn plan(shape: Shape, vip: SocketAddr, cdn: &[SocketAddr]) -> LoadPla
         traffic: serde_json::from_value(traffic).unwrap(),
         duration: shape.duration,
         stale_after: None,
+        visible_within: None,
+        probes: vec![],
         vip: vip.to_string(),
         cdn: cdn.iter().map(ToString::to_string).collect(),
     }
