@@ -76,13 +76,13 @@ mod tests {
             .for_each(|outcome| fates.add(*outcome, 0));
         fates.add(Outcome::Rejected, 429);
         let expected = Fates {
-            let_through: 3,
+            let_through: 6,
             limited: 1,
             refused: 2,
             unanswered: 3,
             not_sent: 1,
         };
         assert_eq!(fates, expected);
-        assert_eq!(fates.sent(), 9);
+        assert_eq!(fates.sent(), 12);
     }
 }
