@@ -56,6 +56,10 @@ mod defaults {
     }
 }
 
+/// Longest curve: a year. What is longer is a slip of the pen, and times of it would not fit into nanoseconds.
+const LONGEST_SPAN: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Longest pause between two requests of a user, and longest patience.
+const LONGEST_PACE: Duration = Duration::from_secs(24 * 3600);
 /// One day of the curve.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -76,8 +80,11 @@ impl TryFrom<TrafficFile> for Traffic {
         if !(file.speed >= 1.0 && file.speed <= 100_000.0) {
             return refuse(format!("speed {} is not within 1 to 100000", file.speed));
         }
-        if file.span.is_zero() {
-            return refuse("span is zero".into());
+        if file.span.is_zero() || file.span > LONGEST_SPAN {
+            return refuse(format!(
+                "span {:?} is not above 0 and at most 366 days",
+                file.span
+            ));
         }
         if file.monitors_percent > 100 {
             return refuse(format!(
@@ -91,6 +98,9 @@ impl TryFrom<TrafficFile> for Traffic {
             ("monitor_every", file.monitor_every),
             ("clinician_every", file.clinician_every),
         ] {
+            if every > LONGEST_PACE {
+                return refuse(format!("{name} {every:?} is above a day"));
+            }
             if every <= file.request_timeout {
                 return refuse(format!(
                     "{name} {every:?} is not longer than request_timeout {:?}",
@@ -288,6 +298,8 @@ mod tests {
             |f| f.speed = f64::NAN,
             |f| f.monitor_every = Duration::from_secs(1),
             |f| f.span = Duration::ZERO,
+            |f| f.span = Duration::from_secs(u64::MAX),
+            |f| f.clinician_every = Duration::from_secs(u64::MAX),
         ];
         for spoil in cases {
             let mut bad = file();

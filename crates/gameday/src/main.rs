@@ -65,7 +65,8 @@ async fn dispatch(args: Args, interrupted: &CancellationToken) -> anyhow::Result
     }
 }
 
-/// Ctrl-C and SIGTERM both heal; a second one can't hurry the healing, and says so.
+/// Ctrl-C, SIGTERM and a closed terminal all heal; a second one can't hurry the healing, and says so. A run under `nohup` goes
+/// on without its terminal, as it was asked to.
 async fn interrupt(interrupted: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) = (
@@ -75,12 +76,29 @@ async fn interrupt(interrupted: CancellationToken) {
         tracing::warn!("signals can't be caught: `gameday heal` cleans up after an interruption");
         return;
     };
+    let mut closed = match ignores_hangup() {
+        true => None,
+        false => signal(SignalKind::hangup()).ok(),
+    };
+    let hangup = async |closed: &mut Option<tokio::signal::unix::Signal>| match closed {
+        Some(closed) => closed.recv().await,
+        None => std::future::pending().await,
+    };
     loop {
         tokio::select! {
             _ = int.recv() => {}
             _ = term.recv() => {}
+            _ = hangup(&mut closed) => {}
         }
         show::interrupted(interrupted.is_cancelled());
         interrupted.cancel();
     }
+}
+
+/// Whether whoever started this process wants it to outlive its terminal: `nohup` sets SIGHUP, signal 1, to be ignored.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 != 0)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -77,9 +78,16 @@ impl Place {
             .to_string();
         let text = fs::read_to_string(&path).map_err(|error| {
             let drills = self.drills().join(", ");
-            Usage(format!(
-                "no drill {shown:?} ({error}); drills in chaos: {drills}"
-            ))
+            Usage(match error.kind() {
+                ErrorKind::NotFound => format!("no drill {shown:?}; drills in chaos: {drills}"),
+                ErrorKind::IsADirectory => {
+                    format!("{shown} is a folder; name a drill file in it, or one of: {drills}")
+                }
+                ErrorKind::InvalidData => {
+                    format!("{shown} is no drill file: it is not text in UTF-8")
+                }
+                _ => format!("drill {shown} can't be read: {error}"),
+            })
         })?;
         let compose = self.compose();
         let members = |topology: &str| {

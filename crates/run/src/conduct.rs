@@ -100,7 +100,7 @@ pub(crate) async fn record(
     say: Say<'_>,
     interrupted: &CancellationToken,
 ) -> Result<Recorded, RunError> {
-    let settings = stage::settings(&order.root.join("compose"), std::env::vars())?;
+    let settings = stage::settings(&order.root.join("compose"), std::env::vars_os())?;
     // What can't be healed of an earlier run is said by `heal` itself, and keeps nobody from a platform of their own.
     let _ = heal(docker, order.home, false, say).await;
     let (folder, _holder) = RunFolder::create(order.home)?;

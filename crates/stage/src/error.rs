@@ -49,6 +49,12 @@ pub enum StageError {
         /// Those that there are, separated by commas.
         known: String,
     },
+    /// A variable of ours whose value can't be read.
+    #[error("{name} is not readable: its value is no UTF-8")]
+    UnreadableSetting {
+        /// Its name.
+        name: String,
+    },
     /// A service's price label has no row.
     #[error(
         "service {service} of topology {topology} has the label gameday.price: {price}, but the price list has no row [{price}]"
@@ -155,6 +161,7 @@ impl StageError {
         match self {
             Self::UnknownTopology { .. }
             | Self::UnknownSetting { .. }
+            | Self::UnreadableSetting { .. }
             | Self::BadFile { .. }
             | Self::NoPrice { .. } => ErrorKind::BadTopology,
             Self::Engine(EngineError::NotOurs { .. })

@@ -1,13 +1,14 @@
 //! Settings of a platform: the variables of the Compose files that somebody may set to other values.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
 use crate::StageError;
 
 /// Begins the name of every variable of ours.
 const PREFIX: &str = "GAMEDAY_";
 /// Variables that the stage sets itself, or that change how a run is told and not the platform.
-const NOT_OF_PLATFORM: [&str; 11] = [
+const NOT_OF_PLATFORM: [&str; 12] = [
+    "ROOT",
     "EDGE",
     "APP",
     "DATA",
@@ -24,10 +25,10 @@ const NOT_OF_PLATFORM: [&str; 11] = [
 /// The settings among the variables of an environment, by name.
 ///
 /// # Errors
-/// When a Compose file can't be read, or none knows a variable that is named like ours.
+/// When a Compose file can't be read, or none knows a variable that is named like ours, or the value of one is no UTF-8.
 pub fn settings(
     compose_dir: &Path,
-    variables: impl IntoIterator<Item = (String, String)>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<BTreeMap<String, String>, StageError> {
     let of_platform = |name: &str| {
         let name = name.strip_prefix(PREFIX);
@@ -35,8 +36,17 @@ pub fn settings(
     };
     let mut known = known(compose_dir)?;
     known.retain(|name| of_platform(name));
-    let variables = variables.into_iter();
-    let set: BTreeMap<_, _> = variables.filter(|(name, _)| of_platform(name)).collect();
+    let mut set = BTreeMap::new();
+    for (name, value) in variables {
+        // A name that is no UTF-8 is none of ours.
+        let Some(name) = name.into_string().ok().filter(|name| of_platform(name)) else {
+            continue;
+        };
+        let Ok(value) = value.into_string() else {
+            return Err(StageError::UnreadableSetting { name });
+        };
+        set.insert(name, value);
+    }
     match set.keys().find(|name| !known.contains(name)) {
         None => Ok(set),
         Some(name) => Err(StageError::UnknownSetting {
@@ -80,7 +90,7 @@ mod tests {
         let read = |variables: &[(&str, &str)]| {
             let owned = variables
                 .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+                .map(|(n, v)| (OsString::from(n), OsString::from(v)));
             settings(folder.path(), owned).map_err(|error| error.to_string())
         };
         let set = read(&[
@@ -98,5 +108,24 @@ mod tests {
             "GAMEDAY_FAL is no setting of a platform; there are: GAMEDAY_FALL"
         );
         assert!(settings(Path::new("/nowhere"), []).is_err());
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_are_refused_in_a_setting_and_nobody_s_concern_elsewhere() {
+        use std::os::unix::ffi::OsStringExt;
+        let folder = Folder::with(&[("services.yml", "a: \"${GAMEDAY_FALL:-3}\"")]);
+        let odd = || OsString::from_vec(vec![0xa3]);
+        let read = |name: OsString| settings(folder.path(), [(name, odd())]);
+        assert_eq!(read("BAD".into()).unwrap(), BTreeMap::new());
+        assert_eq!(read(odd()).unwrap(), BTreeMap::new());
+        let error = read("GAMEDAY_FALL".into()).unwrap_err().to_string();
+        assert_eq!(error, "GAMEDAY_FALL is not readable: its value is no UTF-8");
+    }
+
+    #[test]
+    fn the_root_that_the_command_line_takes_is_no_setting() {
+        let folder = Folder::with(&[("services.yml", "a: \"${GAMEDAY_FALL:-3}\"")]);
+        let root = [("GAMEDAY_ROOT".into(), "/somewhere".into())];
+        assert_eq!(settings(folder.path(), root).unwrap(), BTreeMap::new());
     }
 }

@@ -66,7 +66,7 @@ fn asked(place: &Place, args: &SurviveArgs) -> anyhow::Result<Asked> {
     let services = Topology::load(&place.compose(), &args.topology)?.services;
     let candidates: Vec<Candidate> = services.into_iter().map(candidate).collect();
     let hold: Duration = args.hold.into();
-    let settings = stage::settings(&place.compose(), std::env::vars())?;
+    let settings = stage::settings(&place.compose(), std::env::vars_os())?;
     let mut blows = args.faults.clone();
     blows.sort_unstable();
     blows.dedup();
