@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        let cases: [fn(&mut TrafficFile); 6] = [
+        let cases: [fn(&mut TrafficFile); 8] = [
             |f| f.baseline_users = 0,
             |f| f.peak_users = 499,
             |f| f.speed = 0.5,
