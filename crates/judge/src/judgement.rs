@@ -77,13 +77,17 @@ pub enum Clause {
     RepeatedAlerts,
     /// Alarming readings of which staff was not notified through the third party.
     Pages,
+    /// From the due time of an alarming reading to its page at the third party.
+    PageDelivery,
     /// Two members as primary at the same time.
     SplitBrain,
     /// Reads that showed less than had been seen before, longer ago than the bound.
     Staleness,
     /// Acknowledged readings that are not stored as they were posted.
     AcknowledgedLoss,
-    /// Readings that are stored more than once.
+    /// Acknowledged changes of thresholds that do not stand in the database.
+    LostChanges,
+    /// Readings that are stored more than once, and pages that staff was called with more than once.
     Duplicates,
     /// What the topology costs.
     Bill,
@@ -105,9 +109,11 @@ impl Clause {
             Self::Alerts => "alerts",
             Self::RepeatedAlerts => "repeated alerts",
             Self::Pages => "pages",
+            Self::PageDelivery => "page delivery",
             Self::SplitBrain => "split brain",
             Self::Staleness => "staleness",
             Self::AcknowledgedLoss => "acknowledged loss",
+            Self::LostChanges => "lost changes",
             Self::Duplicates => "duplicates",
             Self::Bill => "bill",
             Self::Evidence => "evidence",

@@ -51,8 +51,8 @@ impl Slots {
 /// One monitor.
 #[derive(Debug, Clone, Default)]
 struct Monitor {
-    /// Time from the load's begin to its slot 0, once an arrival has told it.
-    phase_ns: u64,
+    /// Time from the load's begin to its slot 0, once an arrival has told it: any will do, answered or not.
+    phase_ns: Option<u64>,
     acknowledged: Slots,
     stored: Slots,
 }
@@ -81,9 +81,9 @@ impl Acknowledged {
         }
     }
 
-    /// Notes an arrival, if it is an acknowledged reading.
+    /// Notes an arrival, if it is a reading.
     pub(crate) fn add(&mut self, arrival: &Arrival) {
-        if arrival.class != Class::Ingest || arrival.outcome != Outcome::Ok {
+        if arrival.class != Class::Ingest {
             return;
         }
         let Some(monitor) = self.monitors.get_mut(arrival.user as usize) else {
@@ -92,8 +92,10 @@ impl Acknowledged {
         let since = arrival.due.since(self.begin).as_nanos();
         let every = self.every.as_nanos();
         // Both fit: the quotient counts slots, the remainder is below one period.
-        monitor.phase_ns = (since % every) as u64;
-        monitor.acknowledged.set((since / every) as u32);
+        monitor.phase_ns = Some((since % every) as u64);
+        if arrival.outcome == Outcome::Ok {
+            monitor.acknowledged.set((since / every) as u32);
+        }
     }
 
     /// Those that alarm, with the moment at which they were due.
@@ -127,7 +129,10 @@ impl Acknowledged {
         stored: &mut StoredReadings<impl Read>,
         place: impl Fn(Offset) -> Option<String>,
     ) -> Result<LedgerFigures, StoredError> {
-        let mut figures = LedgerFigures::default();
+        let mut figures = LedgerFigures {
+            compared: Some(0),
+            ..LedgerFigures::default()
+        };
         for found in stored.by_ref() {
             let found = found?;
             figures.stored += 1;
@@ -163,24 +168,34 @@ impl Acknowledged {
         };
         if monitor.stored.set(slot) {
             self.name(EntryFault::Duplicated, user, slot, place, figures);
-        } else if !monitor.acknowledged.has(slot) {
-            // Given up by the monitor and stored all the same: no promise was made.
-            figures.unacknowledged += 1;
-        } else if !self.is_as_posted(found, user, slot) {
-            self.name(EntryFault::Altered, user, slot, place, figures);
+            return;
+        }
+        let (acknowledged, dated) = (monitor.acknowledged.has(slot), monitor.phase_ns.is_some());
+        // Given up by the monitor and stored all the same: nobody promised to keep it, and whoever reads it believes it.
+        figures.unacknowledged += u64::from(!acknowledged);
+        figures.compared = figures.compared.map(|compared| compared + 1);
+        if !self.is_as_posted(found, user, slot, dated) {
+            let fault = match acknowledged {
+                true => EntryFault::Altered,
+                false => EntryFault::AlteredUnacknowledged,
+            };
+            self.name(fault, user, slot, place, figures);
         }
     }
 
-    fn is_as_posted(&self, found: &Reading, user: u32, slot: u32) -> bool {
+    /// Whether the values are those of the slot; the time, too, where the recording tells when the slot was.
+    fn is_as_posted(&self, found: &Reading, user: u32, slot: u32, dated: bool) -> bool {
         let taken_at_ms = match self.zero_unix_ns {
-            0 => found.taken_at_ms,
-            zero => ((zero + self.due(user, slot).0) / 1_000_000).cast_signed(),
+            zero if dated && zero != 0 => {
+                ((zero + self.due(user, slot).0) / 1_000_000).cast_signed()
+            }
+            _ => found.taken_at_ms,
         };
         *found == reading(self.seed, user, slot, taken_at_ms)
     }
 
     fn due(&self, user: u32, slot: u32) -> Offset {
-        let phase_ns = self.monitors[user as usize].phase_ns;
+        let phase_ns = self.monitors[user as usize].phase_ns.unwrap_or_default();
         let since = Duration::from_nanos(phase_ns) + self.every * slot;
         Offset::from(self.begin.as_duration() + since)
     }
@@ -199,6 +214,7 @@ impl Acknowledged {
         let count = match fault {
             EntryFault::Lost => &mut figures.lost,
             EntryFault::Altered => &mut figures.altered,
+            EntryFault::AlteredUnacknowledged => &mut figures.altered_unacknowledged,
             EntryFault::Duplicated => &mut figures.duplicated,
             // A fault of the way to staff, not of what is stored.
             EntryFault::NotPaged => return,

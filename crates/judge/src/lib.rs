@@ -137,7 +137,9 @@ pub fn judge_with_ledger(
     if let Some(acknowledged) = acknowledged {
         let zero_unix_ns = story.header.zero_unix_ns;
         let book = story.pages.as_ref();
-        let compared = book.map(|book| pages::compare(&acknowledged, book, zero_unix_ns, place));
+        let within = story.header.drill.contract.paged_within;
+        let compare = |book| pages::compare(&acknowledged, book, zero_unix_ns, within, place);
+        let compared = book.map(|book| compare(book));
         kept.pages = compared;
         if let Some(mut stored) = stored {
             kept.ledger = Some(acknowledged.compare(&mut stored, place)?);

@@ -23,7 +23,10 @@ pub(crate) fn ledger(judgement: &Judgement) -> Section {
         }
         Some(figures) => {
             counts(figures, &mut table);
-            let all = figures.lost + figures.altered + figures.duplicated;
+            let all = figures.lost
+                + figures.altered
+                + figures.altered_unacknowledged
+                + figures.duplicated;
             named(&figures.named, all, &mut table);
         }
     }
@@ -94,6 +97,7 @@ fn named(named: &[LedgerEntry], all: u64, table: &mut Table) {
             EntryFault::Altered => "altered",
             EntryFault::Duplicated => "duplicated",
             EntryFault::NotPaged => "not paged",
+            EntryFault::AlteredUnacknowledged => "altered, unacknowledged",
         };
         let episode = entry.episode.as_deref().unwrap_or("quiet time");
         let id = &entry.reading_id;
