@@ -1,6 +1,6 @@
 //! What a clinician does next: a pure function of seed, user and slot. What a steady probe changes: one of seed and tick.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use wire::{PATIENTS, Thresholds, WARDS};
 
@@ -10,6 +10,8 @@ use crate::derive_seed;
 const ACTIONS: u64 = 0xac;
 /// Part of the seed that chooses the ward that a clinician follows.
 const FOLLOWS: u64 = 0xf0;
+/// Time between two ticks of a steady probe. Its ticks count from the load's begin, so that each names what it changed.
+pub const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// Part of the seed that chooses what a steady probe changes.
 const PROBES: u64 = 0x9b;
 /// The assets of the application.

@@ -1,6 +1,7 @@
 //! The clauses of the contract, each held against the worst class that the contract names.
 
 mod alerts;
+mod changes;
 mod ledger;
 mod pages;
 mod recovery;
@@ -53,6 +54,7 @@ pub(crate) fn findings(
     findings.extend(split_brain::finding(story));
     findings.extend(staleness::finding(story, tally));
     findings.extend(self::ledger::findings(story, tally, kept));
+    findings.extend(self::changes::finding(story, kept.changes.as_ref()));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));
     findings
 }

@@ -10,6 +10,7 @@ use timeline::Offset;
 use crate::{
     Kept, PageFigures, PressureFigures,
     budget::{self, Budget},
+    changes::ChangeFigures,
     clauses, confidence, counters, episodes,
     evidence::{self, Recording},
     figures::{
@@ -260,6 +261,9 @@ pub struct Judgement {
     /// Alarming readings against the third party's book; none when it was not read.
     #[serde(default)]
     pub pages: Option<PageFigures>,
+    /// Acknowledged changes of thresholds against those that are stored; none when they were not read.
+    #[serde(default)]
+    pub changes: Option<ChangeFigures>,
     /// What each component counted itself.
     pub components: Vec<ComponentFigures>,
     /// The bill.
@@ -315,6 +319,7 @@ pub(crate) fn assemble(
         quiet,
         ledger: kept.ledger,
         pages: kept.pages,
+        changes: kept.changes,
         components: counters::figures(&story.counters),
         series: series::series(story, tally),
         rerun: format!("gameday run .gameday/runs/{}/drill.toml", story.header.run),

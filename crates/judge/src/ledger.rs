@@ -11,6 +11,7 @@ use uuid::Uuid;
 use wire::{Reading, Thresholds};
 
 use crate::{
+    changes::Changes,
     figures::{EntryFault, LedgerEntry, LedgerFigures, figure},
     story::Story,
 };
@@ -57,7 +58,7 @@ struct Monitor {
     stored: Slots,
 }
 
-/// The readings of a run that were acknowledged.
+/// The readings and changes of a run that were acknowledged.
 #[derive(Debug)]
 pub(crate) struct Acknowledged {
     seed: u64,
@@ -66,6 +67,8 @@ pub(crate) struct Acknowledged {
     /// Zero of every offset on the wall clock; 0 where the recording does not say.
     zero_unix_ns: u64,
     monitors: Vec<Monitor>,
+    /// What was changed beside the readings.
+    pub(crate) changes: Changes,
 }
 
 impl Acknowledged {
@@ -78,11 +81,13 @@ impl Acknowledged {
             every: drill.traffic.monitor_every(),
             zero_unix_ns: story.header.zero_unix_ns,
             monitors: vec![Monitor::default(); drill.most_users() as usize],
+            changes: Changes::new(story),
         }
     }
 
-    /// Notes an arrival, if it is a reading.
+    /// Notes an arrival, if it is a reading or a change.
     pub(crate) fn add(&mut self, arrival: &Arrival) {
+        self.changes.add(arrival);
         if arrival.class != Class::Ingest {
             return;
         }
