@@ -71,10 +71,10 @@ fn what_proves_nothing_and_what_is_missing_is_said_in_every_form() {
     ] {
         for words in [
             "unproven",
-            "it is not paused",
+            "no proof of the fault",
             "api-1 0/2",
             "not back in 1",
-            "(+1 not counted, 1 cost requests)",
+            "1 felt)",
         ] {
             assert!(text.contains(words), "{words}: {text}");
         }

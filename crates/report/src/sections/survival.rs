@@ -124,7 +124,7 @@ fn verdict(cell: &Trials) -> Cell {
 fn aside(excluded: &Excluded) -> String {
     match excluded.felt {
         0 => format!(" (+{} not counted)", excluded.trials),
-        felt => format!(" (+{} not counted, {felt} cost requests)", excluded.trials),
+        felt => format!(" (+{} not counted, {felt} felt)", excluded.trials),
     }
 }
 
