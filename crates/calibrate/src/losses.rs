@@ -104,6 +104,7 @@ fn found(ledger: &LedgerFigures, fault: EntryFault, id: Uuid) -> Option<f64> {
     let count = match fault {
         EntryFault::Lost => ledger.lost,
         EntryFault::Altered => ledger.altered,
+        EntryFault::AlteredUnacknowledged => ledger.altered_unacknowledged,
         EntryFault::Duplicated => ledger.duplicated,
         // Not in this table: pages are held against another book.
         EntryFault::NotPaged => return None,

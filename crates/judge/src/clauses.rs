@@ -1,6 +1,7 @@
 //! The clauses of the contract, each held against the worst class that the contract names.
 
 mod alerts;
+mod changes;
 mod ledger;
 mod pages;
 mod recovery;
@@ -49,10 +50,11 @@ pub(crate) fn findings(
     findings.extend(uptime::findings(story, tally));
     findings.extend(recovery::findings(story, episodes));
     findings.extend(alerts::findings(story, tally));
-    findings.extend(pages::finding(story, kept.pages.as_ref()));
+    findings.extend(pages::findings(story, kept.pages.as_ref()));
     findings.extend(split_brain::finding(story));
     findings.extend(staleness::finding(story, tally));
-    findings.extend(self::ledger::findings(story, kept.ledger.as_ref()));
+    findings.extend(self::ledger::findings(story, tally, kept));
+    findings.extend(self::changes::finding(story, kept.changes.as_ref()));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));
     findings
 }

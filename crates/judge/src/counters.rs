@@ -44,6 +44,12 @@ impl Fold {
 }
 
 impl Counters {
+    /// Increase of a counter over the run, all members of the component together; none where nobody told of it.
+    pub(crate) fn total(&self, component: Component, counter: &str) -> Option<f64> {
+        let members = self.0.get(&component)?.get(counter)?;
+        Some(members.values().map(|fold| fold.increase).sum())
+    }
+
     /// Takes one sample. What is not a finite number is no sample.
     pub(crate) fn sample(&mut self, component: Component, member: &str, counter: &str, value: f64) {
         if !value.is_finite() {

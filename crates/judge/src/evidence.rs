@@ -30,6 +30,22 @@ const INCOMPLETE: &str = "recording incomplete";
 const UNENDED: &str = "but the load did not end by itself";
 /// The title where the drill was not run to its end.
 const CUT_SHORT: &str = "run cut short";
+/// The title where the observer was gone for a while.
+const OBSERVER_LOST: &str = "observer lost";
+/// The title where the generator could not keep its schedule.
+const LATE: &str = "generator late";
+/// The title where fewer users came than the curve has.
+const TOO_FEW_USERS: &str = "too few users";
+
+/// Doubts that take the trials of a whole run with them: what they say is decided before anybody knows how a trial went, or
+/// by the instruments alone. That requests were not sent, or that nobody asked for a class, is none of them: a platform that
+/// hangs can bring that about, and it counts as bad.
+const BLIND: [&str; 4] = [INCOMPLETE, OBSERVER_LOST, LATE, TOO_FEW_USERS];
+
+/// Whether a doubt speaks against all trials of a run, however they went.
+pub(crate) fn is_blind(finding: &Finding) -> bool {
+    BLIND.contains(&finding.title.as_str()) && !is_about_the_end(finding)
+}
 
 /// Whether a finding says that the drill was not run to its end.
 pub(crate) fn is_cut_short(finding: &Finding) -> bool {
@@ -138,7 +154,7 @@ fn observer(story: &Story) -> Option<Finding> {
     let (_, reason) = story.observer_lost.first()?;
     let times = story.observer_lost.len();
     let why = "Without the observer, full health between the episodes is not established.";
-    let mut finding = doubt("observer lost", reason.clone(), times as f64, why);
+    let mut finding = doubt(OBSERVER_LOST, reason.clone(), times as f64, why);
     finding.evidence.offsets = story.observer_lost.iter().map(|(at, _)| *at).collect();
     Some(finding)
 }
@@ -158,7 +174,7 @@ fn generator(story: &Story, load: &LoadFigures) -> Vec<Finding> {
     if let Some(late) = load.lateness.sent.p999_ms.filter(|late| *late > limit_ms) {
         let text = format!("{late:.1} ms late at p99.9");
         let why = "A late generator measures itself, and spares the platform its busiest moments.";
-        let mut finding = doubt("generator late", text, late, why);
+        let mut finding = doubt(LATE, text, late, why);
         finding.measured.unit = Unit::Milliseconds;
         finding.limit = Some(Measure {
             text: format!("{limit_ms:.0} ms"),
@@ -177,7 +193,7 @@ fn generator(story: &Story, load: &LoadFigures) -> Vec<Finding> {
         let (seen, due) = (load.users_seen, load.users_due);
         let text = format!("{seen} distinct users within one period");
         let why = "The busy window was not as busy as the drill says.";
-        let mut finding = doubt("too few users", text, f64::from(seen), why);
+        let mut finding = doubt(TOO_FEW_USERS, text, f64::from(seen), why);
         finding.limit = Some(Measure {
             text: format!("{USERS_SHARE_PERCENT} % of {due}"),
             number: Some(f64::from(due) * USERS_SHARE_PERCENT as f64 / 100.0),

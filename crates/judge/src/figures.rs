@@ -272,6 +272,8 @@ pub enum EntryFault {
     Duplicated,
     /// Alarming and acknowledged, and staff was not notified.
     NotPaged,
+    /// Stored without an acknowledgement, and with other values than were posted.
+    AlteredUnacknowledged,
 }
 
 /// One reading that is not stored as it should be.
@@ -302,11 +304,17 @@ pub struct LedgerFigures {
     pub altered: u64,
     /// Found once more than once.
     pub duplicated: u64,
-    /// Found although the monitor had given up on them: no promise was made.
+    /// Found although the monitor had given up on them: nobody promised to keep them, but what is shown must be true.
     pub unacknowledged: u64,
+    /// Of those, found with other values than the monitor posted.
+    #[serde(default)]
+    pub altered_unacknowledged: u64,
+    /// Found and compared, value by value, with what the monitor posted; none in figures that do not tell it.
+    #[serde(default)]
+    pub compared: Option<u64>,
     /// Found and not of this run.
     pub foreign: u64,
-    /// Lost or altered, by the episode in which they were due; the empty name is the quiet time.
+    /// Lost or altered, whether acknowledged or not, by the episode in which they were due; the empty name is the quiet time.
     pub by_episode: BTreeMap<String, u64>,
     /// The first hundred that are not stored as they should be.
     pub named: Vec<LedgerEntry>,

@@ -10,6 +10,7 @@ use timeline::Offset;
 use crate::{
     Kept, PageFigures, PressureFigures,
     budget::{self, Budget},
+    changes::ChangeFigures,
     clauses, confidence, counters, episodes,
     evidence::{self, Recording},
     figures::{
@@ -77,13 +78,17 @@ pub enum Clause {
     RepeatedAlerts,
     /// Alarming readings of which staff was not notified through the third party.
     Pages,
+    /// From the due time of an alarming reading to its page at the third party.
+    PageDelivery,
     /// Two members as primary at the same time.
     SplitBrain,
     /// Reads that showed less than had been seen before, longer ago than the bound.
     Staleness,
     /// Acknowledged readings that are not stored as they were posted.
     AcknowledgedLoss,
-    /// Readings that are stored more than once.
+    /// Acknowledged changes of thresholds that do not stand in the database.
+    LostChanges,
+    /// Readings that are stored more than once, and pages that staff was called with more than once.
     Duplicates,
     /// What the topology costs.
     Bill,
@@ -105,9 +110,11 @@ impl Clause {
             Self::Alerts => "alerts",
             Self::RepeatedAlerts => "repeated alerts",
             Self::Pages => "pages",
+            Self::PageDelivery => "page delivery",
             Self::SplitBrain => "split brain",
             Self::Staleness => "staleness",
             Self::AcknowledgedLoss => "acknowledged loss",
+            Self::LostChanges => "lost changes",
             Self::Duplicates => "duplicates",
             Self::Bill => "bill",
             Self::Evidence => "evidence",
@@ -254,6 +261,9 @@ pub struct Judgement {
     /// Alarming readings against the third party's book; none when it was not read.
     #[serde(default)]
     pub pages: Option<PageFigures>,
+    /// Acknowledged changes of thresholds against those that are stored; none when they were not read.
+    #[serde(default)]
+    pub changes: Option<ChangeFigures>,
     /// What each component counted itself.
     pub components: Vec<ComponentFigures>,
     /// The bill.
@@ -309,6 +319,7 @@ pub(crate) fn assemble(
         quiet,
         ledger: kept.ledger,
         pages: kept.pages,
+        changes: kept.changes,
         components: counters::figures(&story.counters),
         series: series::series(story, tally),
         rerun: format!("gameday run .gameday/runs/{}/drill.toml", story.header.run),

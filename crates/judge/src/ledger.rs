@@ -11,6 +11,7 @@ use uuid::Uuid;
 use wire::{Reading, Thresholds};
 
 use crate::{
+    changes::Changes,
     figures::{EntryFault, LedgerEntry, LedgerFigures, figure},
     story::Story,
 };
@@ -51,13 +52,13 @@ impl Slots {
 /// One monitor.
 #[derive(Debug, Clone, Default)]
 struct Monitor {
-    /// Time from the load's begin to its slot 0, once an arrival has told it.
-    phase_ns: u64,
+    /// Time from the load's begin to its slot 0, once an arrival has told it: any will do, answered or not.
+    phase_ns: Option<u64>,
     acknowledged: Slots,
     stored: Slots,
 }
 
-/// The readings of a run that were acknowledged.
+/// The readings and changes of a run that were acknowledged.
 #[derive(Debug)]
 pub(crate) struct Acknowledged {
     seed: u64,
@@ -66,6 +67,8 @@ pub(crate) struct Acknowledged {
     /// Zero of every offset on the wall clock; 0 where the recording does not say.
     zero_unix_ns: u64,
     monitors: Vec<Monitor>,
+    /// What was changed beside the readings.
+    pub(crate) changes: Changes,
 }
 
 impl Acknowledged {
@@ -78,12 +81,14 @@ impl Acknowledged {
             every: drill.traffic.monitor_every(),
             zero_unix_ns: story.header.zero_unix_ns,
             monitors: vec![Monitor::default(); drill.most_users() as usize],
+            changes: Changes::new(story),
         }
     }
 
-    /// Notes an arrival, if it is an acknowledged reading.
+    /// Notes an arrival, if it is a reading or a change.
     pub(crate) fn add(&mut self, arrival: &Arrival) {
-        if arrival.class != Class::Ingest || arrival.outcome != Outcome::Ok {
+        self.changes.add(arrival);
+        if arrival.class != Class::Ingest {
             return;
         }
         let Some(monitor) = self.monitors.get_mut(arrival.user as usize) else {
@@ -92,8 +97,10 @@ impl Acknowledged {
         let since = arrival.due.since(self.begin).as_nanos();
         let every = self.every.as_nanos();
         // Both fit: the quotient counts slots, the remainder is below one period.
-        monitor.phase_ns = (since % every) as u64;
-        monitor.acknowledged.set((since / every) as u32);
+        monitor.phase_ns = Some((since % every) as u64);
+        if arrival.outcome == Outcome::Ok {
+            monitor.acknowledged.set((since / every) as u32);
+        }
     }
 
     /// Those that alarm, with the moment at which they were due.
@@ -127,7 +134,10 @@ impl Acknowledged {
         stored: &mut StoredReadings<impl Read>,
         place: impl Fn(Offset) -> Option<String>,
     ) -> Result<LedgerFigures, StoredError> {
-        let mut figures = LedgerFigures::default();
+        let mut figures = LedgerFigures {
+            compared: Some(0),
+            ..LedgerFigures::default()
+        };
         for found in stored.by_ref() {
             let found = found?;
             figures.stored += 1;
@@ -163,24 +173,34 @@ impl Acknowledged {
         };
         if monitor.stored.set(slot) {
             self.name(EntryFault::Duplicated, user, slot, place, figures);
-        } else if !monitor.acknowledged.has(slot) {
-            // Given up by the monitor and stored all the same: no promise was made.
-            figures.unacknowledged += 1;
-        } else if !self.is_as_posted(found, user, slot) {
-            self.name(EntryFault::Altered, user, slot, place, figures);
+            return;
+        }
+        let (acknowledged, dated) = (monitor.acknowledged.has(slot), monitor.phase_ns.is_some());
+        // Given up by the monitor and stored all the same: nobody promised to keep it, and whoever reads it believes it.
+        figures.unacknowledged += u64::from(!acknowledged);
+        figures.compared = figures.compared.map(|compared| compared + 1);
+        if !self.is_as_posted(found, user, slot, dated) {
+            let fault = match acknowledged {
+                true => EntryFault::Altered,
+                false => EntryFault::AlteredUnacknowledged,
+            };
+            self.name(fault, user, slot, place, figures);
         }
     }
 
-    fn is_as_posted(&self, found: &Reading, user: u32, slot: u32) -> bool {
+    /// Whether the values are those of the slot; the time, too, where the recording tells when the slot was.
+    fn is_as_posted(&self, found: &Reading, user: u32, slot: u32, dated: bool) -> bool {
         let taken_at_ms = match self.zero_unix_ns {
-            0 => found.taken_at_ms,
-            zero => ((zero + self.due(user, slot).0) / 1_000_000).cast_signed(),
+            zero if dated && zero != 0 => {
+                ((zero + self.due(user, slot).0) / 1_000_000).cast_signed()
+            }
+            _ => found.taken_at_ms,
         };
         *found == reading(self.seed, user, slot, taken_at_ms)
     }
 
     fn due(&self, user: u32, slot: u32) -> Offset {
-        let phase_ns = self.monitors[user as usize].phase_ns;
+        let phase_ns = self.monitors[user as usize].phase_ns.unwrap_or_default();
         let since = Duration::from_nanos(phase_ns) + self.every * slot;
         Offset::from(self.begin.as_duration() + since)
     }
@@ -199,6 +219,7 @@ impl Acknowledged {
         let count = match fault {
             EntryFault::Lost => &mut figures.lost,
             EntryFault::Altered => &mut figures.altered,
+            EntryFault::AlteredUnacknowledged => &mut figures.altered_unacknowledged,
             EntryFault::Duplicated => &mut figures.duplicated,
             // A fault of the way to staff, not of what is stored.
             EntryFault::NotPaged => return,

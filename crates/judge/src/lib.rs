@@ -9,6 +9,7 @@
 //! lost observer must never look like a platform that withstood the fault.
 
 mod budget;
+mod changes;
 mod clauses;
 mod compare;
 mod confidence;
@@ -53,6 +54,7 @@ use thiserror::Error;
 use timeline::{ArrivalError, Arrivals, Entry, Offset, StoredError, StoredReadings};
 
 pub use budget::{Budget, Burn};
+pub use changes::{ChangeEntry, ChangeFigures};
 pub use compare::{
     ClassComparison, ClauseComparison, Comparison, EpisodeComparison, Pair, RunHead, compare,
 };
@@ -83,11 +85,12 @@ use crate::{story::Story, tally::Tally};
 /// A reading that was due so long before a fault may be lost by it: acknowledged, and not yet where it is safe.
 const JUST_BEFORE: Duration = Duration::from_secs(2);
 
-/// What became of the acknowledged readings; none where it was not looked at.
+/// What became of the acknowledged readings and changes; none where it was not looked at.
 #[derive(Debug, Default)]
 struct Kept {
     ledger: Option<LedgerFigures>,
     pages: Option<PageFigures>,
+    changes: Option<ChangeFigures>,
 }
 
 /// Why a run can't be judged at all. Anything less is a finding, not an error.
@@ -137,8 +140,12 @@ pub fn judge_with_ledger(
     if let Some(acknowledged) = acknowledged {
         let zero_unix_ns = story.header.zero_unix_ns;
         let book = story.pages.as_ref();
-        let compared = book.map(|book| pages::compare(&acknowledged, book, zero_unix_ns, place));
+        let within = story.header.drill.contract.paged_within;
+        let compare = |book| pages::compare(&acknowledged, book, zero_unix_ns, within, place);
+        let compared = book.map(|book| compare(book));
         kept.pages = compared;
+        let limits = story.thresholds;
+        kept.changes = limits.map(|limits| acknowledged.changes.compare(limits, place));
         if let Some(mut stored) = stored {
             kept.ledger = Some(acknowledged.compare(&mut stored, place)?);
         }

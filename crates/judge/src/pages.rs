@@ -27,6 +27,15 @@ pub struct PageFigures {
     pub missing: u64,
     /// Pages taken once more than once: delivery is at least once, and the third party tells by the alert's id.
     pub repeated: u64,
+    /// Readings whose first page was taken later than the contract's bound, missing ones left out.
+    #[serde(default)]
+    pub late: u64,
+    /// Readings whose page was taken before they were due, by the two wall clocks: then no time between them is known.
+    #[serde(default)]
+    pub early: u64,
+    /// Late, by the episode in which the reading was due; the empty name is the quiet time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub late_by_episode: BTreeMap<String, u64>,
     /// From the due time of a reading to the first of its pages, the longest; none where the recording lacks the wall
     /// clock's zero, or nothing came.
     pub slowest_s: Option<f64>,
@@ -36,11 +45,13 @@ pub struct PageFigures {
     pub named: Vec<LedgerEntry>,
 }
 
-/// Compares. `place` tells in which episode a moment falls, `zero_unix_ns` is the wall clock at offset 0.
+/// Compares. `place` tells in which episode a moment falls, `zero_unix_ns` is the wall clock at offset 0, and a page that was
+/// taken more than `within` after its reading was due is late.
 pub(crate) fn compare(
     acknowledged: &Acknowledged,
     book: &[Paged],
     zero_unix_ns: u64,
+    within: Option<Duration>,
     place: impl Fn(Offset) -> Option<String>,
 ) -> PageFigures {
     let mut first: HashMap<Uuid, i64> = HashMap::new();
@@ -59,7 +70,18 @@ pub(crate) fn compare(
     for (reading_id, due) in acknowledged.alarming() {
         figures.due += 1;
         match first.get(&reading_id) {
-            Some(taken_at_ms) => slowest = slowest.max(waited(*taken_at_ms, zero_unix_ns, due)),
+            Some(taken_at_ms) => match waited(*taken_at_ms, zero_unix_ns, due) {
+                Waited::Unknown => {}
+                Waited::Early => figures.early += 1,
+                Waited::For(waited) => {
+                    slowest = slowest.max(Some(waited));
+                    if within.is_some_and(|within| waited > within) {
+                        figures.late += 1;
+                        let name = place(due).unwrap_or_default();
+                        *figures.late_by_episode.entry(name).or_default() += 1;
+                    }
+                }
+            },
             None => figures.miss(reading_id, acknowledged.seconds(due), place(due)),
         }
     }
@@ -83,11 +105,25 @@ impl PageFigures {
     }
 }
 
-fn waited(taken_at_ms: i64, zero_unix_ns: u64, due: Offset) -> Option<Duration> {
-    if zero_unix_ns == 0 {
-        return None;
-    }
-    let taken = Duration::from_millis(u64::try_from(taken_at_ms).ok()?);
+/// Time from a reading to its page.
+enum Waited {
+    /// The recording does not tell the wall clock's zero, or the page bears no time.
+    Unknown,
+    /// The page seems to be older than the reading.
+    Early,
+    /// So long.
+    For(Duration),
+}
+
+fn waited(taken_at_ms: i64, zero_unix_ns: u64, due: Offset) -> Waited {
+    let (1.., Ok(taken_ms)) = (zero_unix_ns, u64::try_from(taken_at_ms)) else {
+        return Waited::Unknown;
+    };
     let due = Duration::from_nanos(zero_unix_ns) + due.as_duration();
-    Some(taken.saturating_sub(due))
+    // The page's time is cut to whole milliseconds.
+    let taken = Duration::from_millis(taken_ms);
+    match taken + Duration::from_millis(1) < due {
+        true => Waited::Early,
+        false => Waited::For(taken.saturating_sub(due)),
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use drill::{Component, Role};
-use timeline::{DiskStall, Entry, Event, Header, MemberHealth, NEVER, Offset};
+use timeline::{DiskStall, Entry, Event, Header, MemberHealth, NEVER, Offset, StoredThresholds};
 use wire::Paged;
 
 use crate::{
@@ -34,6 +34,9 @@ pub(crate) struct Story<'a> {
     /// The third party's book, where it was read.
     pub(crate) pages: Option<&'a [Paged]>,
     pub(crate) pages_failed: Option<(Offset, String)>,
+    /// Every patient's stored thresholds, where they were read.
+    pub(crate) thresholds: Option<&'a [StoredThresholds]>,
+    pub(crate) thresholds_failed: Option<(Offset, String)>,
     pub(crate) interrupted: Option<Offset>,
     /// When the drill's guard ended the run, and why.
     pub(crate) stopped: Option<(Offset, String)>,
@@ -158,6 +161,8 @@ impl<'a> Story<'a> {
             ledger_failed: None,
             pages: None,
             pages_failed: None,
+            thresholds: None,
+            thresholds_failed: None,
             interrupted: None,
             stopped: None,
             finished: false,
@@ -185,6 +190,10 @@ impl<'a> Story<'a> {
             Event::LedgerFailed { reason } => self.ledger_failed = Some((at, reason.clone())),
             Event::PagesTaken { pages } => self.pages = Some(pages),
             Event::PagesFailed { reason } => self.pages_failed = Some((at, reason.clone())),
+            Event::ThresholdsTaken { patients } => self.thresholds = Some(patients),
+            Event::ThresholdsFailed { reason } => {
+                self.thresholds_failed = Some((at, reason.clone()));
+            }
             Event::LoadStarted => self.load_started = Some(at),
             Event::LoadEnded { arrivals } => self.load_ended = Some((at, *arrivals)),
             Event::ObserverLost { reason } => self.observer_lost.push((at, reason.clone())),

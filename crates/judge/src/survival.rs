@@ -1,8 +1,10 @@
 //! The survival matrix: what users saw of every blow to every member, over all runs that tried it.
 //!
-//! A trial that proves nothing counts for nothing: it never enters a median, and the cell says why it does not.
+//! A trial that proves nothing counts for nothing: it never enters a median. Whether it counts does not depend on how it went,
+//! and the cell says why it does not, and what it showed all the same.
 
 mod asked;
+mod excluded;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use asked::Asked;
+pub use excluded::Excluded;
 pub use spread::Spread;
 pub use tried::{Tried, tried};
 
@@ -34,7 +37,7 @@ pub enum CellState {
     Clean,
     /// Requests failed, but no class was down for a second.
     Felt,
-    /// A class was down for at least a second.
+    /// A class was down for at least a second, or full health did not come back in time.
     Down,
     /// It was tried, and no trial proves anything.
     Unproven,
@@ -55,6 +58,9 @@ pub struct Cell {
     pub doubts: Vec<String>,
     /// Over the trials that count; none where none does.
     pub figures: Option<CellFigures>,
+    /// What the others showed; none where every trial counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<Excluded>,
 }
 
 /// The figures of a cell, over its trials that count. Seconds count from the blow unless said otherwise.
@@ -77,6 +83,9 @@ pub struct CellFigures {
     pub down: Vec<Class>,
     /// Trials in which any class was down.
     pub down_in: u64,
+    /// Trials after which full health did not come back in time.
+    #[serde(default)]
+    pub not_back: u64,
     /// Seconds from the first bad request of a class to the good one after its last, of the class that was troubled for
     /// longest.
     pub troubled_s: Spread,
@@ -238,7 +247,7 @@ fn cell(blow: Blow, tried: &[&Tried]) -> Cell {
     let state = match &figures {
         None if tried.is_empty() => CellState::Missing,
         None => CellState::Unproven,
-        Some(figures) if !figures.down.is_empty() => CellState::Down,
+        Some(figures) if !figures.down.is_empty() || figures.not_back > 0 => CellState::Down,
         Some(figures) if !figures.errors.is_empty() => CellState::Felt,
         Some(_) => CellState::Clean,
     };
@@ -246,7 +255,8 @@ fn cell(blow: Blow, tried: &[&Tried]) -> Cell {
         blow,
         state,
         trials: counted.len() as u64,
-        doubts: tried.iter().filter_map(|one| one.doubt.clone()).collect(),
+        excluded: Excluded::of(tried),
+        doubts: excluded::doubts(tried),
         figures,
     }
 }
@@ -284,6 +294,7 @@ fn figures(counted: &[&Tried]) -> CellFigures {
         worst_class: worst.and_then(|one| one.toll.worst_class),
         down: Class::ALL.into_iter().filter(was_down).collect(),
         down_in: counted.iter().filter(|t| !t.toll.down.is_empty()).count() as u64,
+        not_back: counted.iter().filter(|t| t.is_not_back()).count() as u64,
         troubled_s: spread(&|one| one.troubled_s),
         effect_s: spread(&|one| one.effect_s),
         noticed_s: spread(&|one| one.noticed_s),

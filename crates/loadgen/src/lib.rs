@@ -7,7 +7,6 @@
 
 mod alerts;
 mod backoff;
-mod behaviour;
 mod drive;
 mod flood;
 mod http;
@@ -24,7 +23,7 @@ mod user;
 mod versions;
 mod world;
 
-pub use behaviour::{Action, action, ward_followed};
+pub use drill::behaviour::{self, Action, action, ward_followed};
 pub use drive::{LoadError, drive, press};
 pub use schedule::{Kind, Schedule, Slot, User};
 pub use server::serve;

@@ -7,8 +7,8 @@ use futures_util::{Stream, StreamExt, stream};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, body::Incoming, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
-use timeline::{LedgerRequest, PagesRequest, Sighting, WatchList};
+use serde::{Serialize, de::DeserializeOwned};
+use timeline::{LedgerRequest, PagesRequest, Sighting, StoredThresholds, WatchList};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 use wire::Paged;
@@ -64,12 +64,20 @@ pub async fn ledger(
 /// # Errors
 /// When the observer cannot be reached, is silent for 3 s or breaks off, or the book can't be read.
 pub async fn pages(observer: SocketAddr, request: &PagesRequest) -> Result<Vec<Paged>, ProbeError> {
-    let mut answer = open(observer, "/pages", request, MOST_SILENCE).await?;
-    let mut book = BytesMut::new();
-    while let Some(bytes) = answer.next_bytes().await? {
-        book.extend_from_slice(&bytes);
-    }
-    serde_json::from_slice(&book).map_err(|source| nonsense(observer, &book, source))
+    let answer = open(observer, "/pages", request, MOST_SILENCE).await?;
+    answer.whole().await
+}
+
+/// Every patient's thresholds that a Postgres holds.
+///
+/// # Errors
+/// When the observer cannot be reached, is silent for 10 s or breaks off, or the database can't be read.
+pub async fn thresholds(
+    observer: SocketAddr,
+    request: &LedgerRequest,
+) -> Result<Vec<StoredThresholds>, ProbeError> {
+    let answer = open(observer, "/thresholds", request, MOST_SILENCE_OF_LEDGER).await?;
+    answer.whole().await
 }
 
 /// Sends a request and waits for its 200.
@@ -143,6 +151,15 @@ struct Answer {
 }
 
 impl Answer {
+    /// All of it, as one value in JSON.
+    async fn whole<T: DeserializeOwned>(mut self) -> Result<T, ProbeError> {
+        let mut text = BytesMut::new();
+        while let Some(bytes) = self.next_bytes().await? {
+            text.extend_from_slice(&bytes);
+        }
+        serde_json::from_slice(&text).map_err(|source| nonsense(self.observer, &text, source))
+    }
+
     /// The next bytes; none at the answer's end.
     async fn next_bytes(&mut self) -> Result<Option<Bytes>, ProbeError> {
         let (observer, silence) = (self.observer, self.most_silence);

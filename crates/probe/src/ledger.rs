@@ -20,9 +20,6 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(5);
 /// Records in one piece: 64 KiB.
 const BATCH: usize = (64 << 10) / STORED_BYTES;
 
-const QUERY: &str =
-    "SELECT reading_id, patient_id, taken_at_ms, heart_rate, spo2, systolic FROM readings";
-
 /// An answer that has begun. Dropping it closes the connection.
 pub(crate) struct Ledger {
     rows: std::pin::Pin<Box<RowStream>>,
@@ -33,9 +30,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Asks for every reading; the error says what the database said.
     pub(crate) async fn begin(request: &LedgerRequest, ports: Ports) -> Result<Self, String> {
-        let ip = request.postgres.parse();
-        let ip = ip.map_err(|_| format!("{:?} is not an address", request.postgres))?;
-        let address = SocketAddr::new(ip, ports.postgres);
+        let address = address(request, ports)?;
         let begun = timeout(BEGIN_WITHIN, Self::query(address, &request.password)).await;
         begun
             .map_err(|_| format!("{address} gave no answer within {BEGIN_WITHIN:?}"))?
@@ -45,7 +40,7 @@ impl Ledger {
     async fn query(address: SocketAddr, password: &str) -> Result<Self, tokio_postgres::Error> {
         let connection = sql::connect(&sql::reader(address, password)).await?;
         let nothing: [&(dyn ToSql + Sync); 0] = [];
-        let rows = connection.client.query_raw(QUERY, nothing).await?;
+        let rows = connection.client.query_raw(sql::READINGS, nothing).await?;
         Ok(Self {
             rows: Box::pin(rows),
             found: 0,
@@ -78,6 +73,13 @@ impl Ledger {
         }
         Some((bytes.freeze(), Some(self)))
     }
+}
+
+/// Where the request's Postgres is.
+pub(crate) fn address(request: &LedgerRequest, ports: Ports) -> Result<SocketAddr, String> {
+    let ip = request.postgres.parse();
+    let ip = ip.map_err(|_| format!("{:?} is not an address", request.postgres))?;
+    Ok(SocketAddr::new(ip, ports.postgres))
 }
 
 fn reading(row: &Row) -> Result<Reading, tokio_postgres::Error> {

@@ -4,8 +4,8 @@
 //! [`serve`] is the instrument that stands in the networks: `POST /watch` with a
 //! [`timeline::WatchList`] answers with one [`timeline::Sighting`] a line until the caller hangs up, which
 //! ends every look at once. [`watch`] is the caller's side, and [`Board`] folds the sightings into the
-//! present state of the platform. `POST /ledger`, or [`ledger`], answers with every stored reading, and `POST /pages`, or
-//! [`pages`], with what the third party took. The observer only reads: it opens no pool and writes nothing anywhere.
+//! present state of the platform. `POST /ledger`, or [`ledger`], answers with every stored reading, `POST /thresholds`, or
+//! [`thresholds`], with every patient's limits, and `POST /pages`, or [`pages`], with what the third party took. The observer only reads: it opens no pool and writes nothing anywhere.
 
 mod board;
 mod check;
@@ -14,6 +14,7 @@ mod disks;
 mod error;
 mod http;
 mod ledger;
+mod limits;
 mod look;
 mod machine;
 mod metrics;
@@ -26,7 +27,7 @@ mod site;
 mod sql;
 
 pub use board::Board;
-pub use client::{ledger, pages, watch};
+pub use client::{ledger, pages, thresholds, watch};
 pub use error::ProbeError;
 pub use ports::Ports;
 pub use server::serve;

@@ -21,7 +21,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{Ports, ledger::Ledger, pages, patrol, site::Site};
+use crate::{Ports, ledger::Ledger, limits, pages, patrol, site::Site};
 
 /// How often a blank line is sent: each side notices within a few of them that the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ const MOST_BYTES: usize = 1 << 20;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Answers `POST /watch`, `POST /ledger`, `POST /pages`, `GET /clock` and `GET /livez` until the returned future is
+/// Answers `POST /watch`, `POST /ledger`, `POST /thresholds`, `POST /pages`, `GET /clock` and `GET /livez` until the returned future is
 /// dropped, which also ends every watch.
 pub async fn serve(listener: TcpListener, ports: Ports) {
     let mut callers = JoinSet::new();
@@ -81,6 +81,10 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, ports: Ports) -> R
             },
             Err(message) => plain(StatusCode::BAD_REQUEST, message),
         },
+        (&Method::POST, "/thresholds") => match read(request.into_body()).await {
+            Ok(request) => json(limits::read(&request, ports).await),
+            Err(message) => plain(StatusCode::BAD_REQUEST, message),
+        },
         (&Method::POST, "/pages") => match read(request.into_body()).await {
             Ok(request) => match pages::read(&request, ports).await {
                 Ok(book) => Response::new(BodyExt::boxed_unsync(Full::new(book))),
@@ -94,6 +98,15 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, ports: Ports) -> R
         ),
         (&Method::GET, "/livez") => plain(StatusCode::OK, "alive\n".into()),
         _ => plain(StatusCode::NOT_FOUND, "no such page\n".into()),
+    }
+}
+
+/// What was read, or why it could not be.
+fn json<T: serde::Serialize>(found: Result<T, String>) -> Response<Body> {
+    let text = found.and_then(|all| serde_json::to_vec(&all).map_err(|error| error.to_string()));
+    match text {
+        Ok(text) => Response::new(BodyExt::boxed_unsync(Full::new(text.into()))),
+        Err(message) => plain(StatusCode::BAD_GATEWAY, format!("{message}\n")),
     }
 }
 

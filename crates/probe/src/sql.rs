@@ -5,6 +5,13 @@ use std::net::SocketAddr;
 use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_util::task::AbortOnDropHandle;
 
+/// Every reading.
+pub(crate) const READINGS: &str =
+    "SELECT reading_id, patient_id, taken_at_ms, heart_rate, spo2, systolic FROM readings";
+/// The thresholds of every patient.
+pub(crate) const THRESHOLDS: &str = "SELECT id, version, heart_rate_low, heart_rate_high, spo2_low, systolic_high \
+                                     FROM patients ORDER BY id";
+
 /// A connection of its own, closed when dropped.
 pub(crate) struct Connection {
     pub(crate) client: Client,

@@ -37,7 +37,18 @@ fn collected() -> Matrix {
         blows: vec![Blow::Kill, Blow::Pause],
         repetitions: 2,
     };
-    matrix(asked, &[calm, bad, vec![unproven]].concat())
+    // A trial that cost as much as the bad one and does not count, for a reason of its own.
+    let late = Tried {
+        doubt: Some("generator late: 31.0 ms late at p99.9".into()),
+        ..bad[0].clone()
+    };
+    let stuck = Tried {
+        not_back: Some("postgres-1 does not follow".into()),
+        back_s: None,
+        at_risk_s: None,
+        ..bad[0].clone()
+    };
+    matrix(asked, &[calm, bad, vec![unproven, late, stuck]].concat())
 }
 
 #[test]
@@ -58,7 +69,13 @@ fn what_proves_nothing_and_what_is_missing_is_said_in_every_form() {
         survival_markdown(&matrix),
         survival_html(&matrix),
     ] {
-        for words in ["unproven", "it is not paused", "api-1 0/2"] {
+        for words in [
+            "unproven",
+            "no proof of the fault",
+            "api-1 0/2",
+            "not back in 1",
+            "1 felt)",
+        ] {
             assert!(text.contains(words), "{words}: {text}");
         }
     }

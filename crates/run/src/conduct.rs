@@ -16,7 +16,7 @@ use crate::{
     LoadNow, Platform, Progress, RunError, RunFolder, Say,
     episodes::Cast,
     guard::{LossCheck, Stop, watch_budget},
-    heal, judge_folder, ledger,
+    heal, judge_folder, ledger, limits,
     load::Load,
     lookout::{Lookout, look, record_engine},
     pages, raise,
@@ -344,8 +344,11 @@ impl Stage<'_> {
         (self.say)(Progress::Line(line.into()));
         let taking = async {
             let stored = self.folder.stored();
-            ledger::take(self.platform, lookout, &drill.pace, stored, recorder).await?;
+            let pace = &drill.pace;
+            let asked = ledger::take(self.platform, lookout, pace, stored, recorder).await?;
             pages::take(self.platform, recorder).await;
+            // The last of all: a change has had the most time to come out of its queue.
+            limits::take(self.platform, asked.as_ref(), recorder).await;
             Ok(())
         };
         tokio::select! {

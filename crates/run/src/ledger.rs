@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// Reads every stored reading into a file, from the primary, after full health has come back: the queues are
-/// drained then, so what is missing is lost. A ledger that could not be taken is recorded, not an error.
+/// drained then, so what is missing is lost. A ledger that could not be taken is recorded, not an error. Returns whom it
+/// was read from, where it was.
 ///
 /// # Errors
 /// When the file can't be written.
@@ -27,21 +28,24 @@ pub(crate) async fn take(
     pace: &Pace,
     path: PathBuf,
     recorder: &Recorder,
-) -> Result<(), RunError> {
+) -> Result<Option<LedgerRequest>, RunError> {
     let asked = match full_health(&mut lookout, pace.settle, pace.recover_within).await {
         Ok(()) => request(platform, &lookout),
         Err(unhealthy) => Err(format!("no full health after the load: {unhealthy}")),
     };
     let taken = match asked {
-        Ok(request) => fetch(platform.observer, &request, &path).await?,
+        Ok(request) => {
+            let read = fetch(platform.observer, &request, &path).await?;
+            read.map(|readings| (readings, request))
+        }
         Err(reason) => Err(reason),
     };
-    let event = match taken {
-        Ok(readings) => Event::LedgerTaken { readings },
-        Err(reason) => Event::LedgerFailed { reason },
+    let (event, asked) = match taken {
+        Ok((readings, request)) => (Event::LedgerTaken { readings }, Some(request)),
+        Err(reason) => (Event::LedgerFailed { reason }, None),
     };
     recorder.record(event).await;
-    Ok(())
+    Ok(asked)
 }
 
 /// Reads what is stored now, while the load goes on, into a file; or says why it could not be read.

@@ -15,6 +15,7 @@ mod guard;
 mod heal;
 mod inject;
 mod ledger;
+mod limits;
 mod load;
 mod log_line;
 mod lookout;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::Paged;
 
-use crate::{DiskStall, MemberHealth, Processors, Sighting};
+use crate::{DiskStall, MemberHealth, Processors, Sighting, StoredThresholds};
 
 /// Nanoseconds since the run's start: the one clock of a timeline.
 #[derive(
@@ -218,6 +218,16 @@ pub enum Event {
     },
     /// The stored readings could not be read.
     LedgerFailed {
+        /// Why.
+        reason: String,
+    },
+    /// Every patient's thresholds were read from the database, after full health came back and the queues were drained.
+    ThresholdsTaken {
+        /// In the order of their numbers.
+        patients: Vec<StoredThresholds>,
+    },
+    /// The stored thresholds could not be read.
+    ThresholdsFailed {
         /// Why.
         reason: String,
     },

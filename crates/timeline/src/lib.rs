@@ -10,6 +10,7 @@ mod disk_stall;
 mod event;
 mod fate;
 mod instrument;
+mod limits;
 mod processors;
 mod records;
 mod span;
@@ -26,6 +27,7 @@ pub use instrument::{
     Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, PressOrder, Pressed, ProbePlan,
     Sighting, WatchList, Watched,
 };
+pub use limits::StoredThresholds;
 pub use processors::Processors;
 pub use span::{Span, SpanKind};
 pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};

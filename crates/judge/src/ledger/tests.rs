@@ -1,5 +1,7 @@
 //! Known losses must come back by name, and without every stored reading nothing is proven.
 
+use std::time::Duration;
+
 use drill::{Class, alarms, reading, reading_id};
 use timeline::{
     Arrivals, Entry, Event, Outcome, STORED_HEADER, StoredReadings, encode_stored, stored_footer,
@@ -242,14 +244,113 @@ fn staff_that_was_not_notified_is_named() {
 }
 
 #[test]
-fn a_page_taken_again_is_counted_and_breaks_nothing() {
+fn a_page_taken_again_is_a_second_call_of_staff() {
     let mut run = Ledgered::healthy();
+    let text = |judgement: &Judgement| {
+        let mut findings = judgement.findings.iter();
+        let finding = findings.find(|f| f.clause == Clause::Duplicates);
+        finding.unwrap().measured.text.clone()
+    };
+    let judgement = run.judge();
+    assert_eq!(verdict(&judgement, Clause::Duplicates), Verdict::Held);
+    assert!(
+        text(&judgement).starts_with("twice: 0 of "),
+        "{}",
+        text(&judgement)
+    );
     let book = run.book.as_mut().unwrap();
     let again = book[0].clone();
     book.push(again);
     let judgement = run.judge();
     assert_eq!(judgement.pages.as_ref().unwrap().repeated, 1);
-    assert_eq!(judgement.verdict, Verdict::Held);
+    assert_eq!(verdict(&judgement, Clause::Duplicates), Verdict::Broken);
+    assert_eq!(verdict(&judgement, Clause::Pages), Verdict::Held);
+}
+
+#[test]
+fn a_page_after_five_minutes_is_late_and_named_with_its_episode() {
+    let mut run = Ledgered::healthy();
+    run.run.header().drill.contract.paged_within = Some(Duration::from_secs(20));
+    assert_eq!(verdict(&run.judge(), Clause::PageDelivery), Verdict::Held);
+    for page in run.book.as_mut().unwrap() {
+        page.taken_at_ms += 298_500;
+    }
+    let judgement = run.judge();
+    assert_eq!(verdict(&judgement, Clause::Pages), Verdict::Held);
+    assert_eq!(verdict(&judgement, Clause::PageDelivery), Verdict::Broken);
+    let pages = judgement.pages.unwrap();
+    assert!((299.9..300.1).contains(&pages.slowest_s.unwrap()));
+    assert_eq!(pages.late, pages.due);
+}
+
+#[test]
+fn a_page_that_never_came_is_not_in_time() {
+    let mut run = Ledgered::healthy();
+    let contract = &mut run.run.header().drill.contract;
+    contract.paged_within = Some(Duration::from_secs(20));
+    contract.lost_pages = None;
+    run.book.as_mut().unwrap().pop();
+    assert_eq!(verdict(&run.judge(), Clause::PageDelivery), Verdict::Broken);
+    // With a clause of its own it breaks that one; and where nothing came, nothing is known of the time.
+    run.run.header().drill.contract.lost_pages = Some(0);
+    run.book = Some(vec![]);
+    let judgement = run.judge();
+    assert_eq!(verdict(&judgement, Clause::Pages), Verdict::Broken);
+    assert_eq!(verdict(&judgement, Clause::PageDelivery), Verdict::Unproven);
+}
+
+#[test]
+fn without_two_clocks_that_agree_no_page_is_in_time() {
+    let mut run = Ledgered::healthy();
+    run.run.header().drill.contract.paged_within = Some(Duration::from_secs(20));
+    for page in run.book.as_mut().unwrap() {
+        page.taken_at_ms -= 60_000;
+    }
+    assert_eq!(
+        verdict(&run.judge(), Clause::PageDelivery),
+        Verdict::Unproven
+    );
+    run.run.header().zero_unix_ns = 0;
+    assert_eq!(
+        verdict(&run.judge(), Clause::PageDelivery),
+        Verdict::Unproven
+    );
+    run.book = None;
+    assert_eq!(
+        verdict(&run.judge(), Clause::PageDelivery),
+        Verdict::Unproven
+    );
+}
+
+#[test]
+fn what_was_given_up_must_be_as_it_was_posted_all_the_same() {
+    let changes: [fn(&mut Reading); 3] = [
+        |r| r.heart_rate += 1,
+        |r| r.patient_id += 1,
+        |r| r.taken_at_ms += 1,
+    ];
+    for change in changes {
+        let mut run = Ledgered::healthy();
+        let ingest = run
+            .run
+            .arrivals
+            .iter_mut()
+            .filter(|a| a.class == Class::Ingest);
+        let mut of_stored = ingest.zip(&mut run.stored);
+        let (given_up, stored) = of_stored.next().unwrap();
+        given_up.outcome = Outcome::TimedOut;
+        change(stored);
+        let judgement = run.judge();
+        assert_eq!(
+            verdict(&judgement, Clause::AcknowledgedLoss),
+            Verdict::Broken
+        );
+        let ledger = judgement.ledger.unwrap();
+        let counts = (ledger.altered, ledger.altered_unacknowledged);
+        assert_eq!((counts, ledger.unacknowledged), ((0, 1), 1));
+        assert_eq!(ledger.compared, Some(ledger.stored));
+        assert_eq!(ledger.named[0].fault, EntryFault::AlteredUnacknowledged);
+    }
 }
 
 #[test]

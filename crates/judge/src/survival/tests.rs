@@ -104,18 +104,58 @@ fn second_attempts_are_counted_where_every_class_tells_of_them() {
 }
 
 #[test]
-fn what_proves_nothing_enters_no_median() {
+fn what_proves_nothing_enters_no_median_and_is_shown_beside_it() {
     let proven = tries(&mut Run::healthy());
     let mut bad = Run::healthy()
         .fail(10.0..16.0, Class::Read, Outcome::Failed)
-        .without(|event| matches!(event, Event::EpisodeEnded { episode: 0 }));
+        .without(|event| matches!(event, Event::FaultProven { episode: 0, .. }));
     let both = [proven, tries(&mut bad)].concat();
     let matrix = matrix(asked(2), &both);
     let cell = &matrix.rows[0].cells[0];
     assert_eq!((cell.trials, cell.state), (1, CellState::Clean));
     assert_eq!(cell.figures.as_ref().unwrap().equivalents.worst, Some(0.0));
-    assert!(cell.doubts[0].starts_with("no full health"));
+    let excluded = cell.excluded.as_ref().unwrap();
+    assert_eq!((excluded.trials, excluded.felt, excluded.down), (1, 1, 1));
+    assert!(
+        excluded.worst_bad > 5 && excluded.worst_bad_seconds >= 5,
+        "{excluded:?}"
+    );
+    assert_eq!(excluded.reasons, cell.doubts);
     assert!(!matrix.is_complete());
+}
+
+#[test]
+fn a_trial_that_did_not_recover_counts_as_the_worst_there_is() {
+    let mut run =
+        Run::healthy().without(|event| matches!(event, Event::EpisodeEnded { episode: 0 }));
+    let tried = tries(&mut run);
+    assert!(tried[0].counts() && tried[0].is_not_back());
+    let matrix = matrix(asked(1), &tried);
+    let cell = &matrix.rows[0].cells[0];
+    assert_eq!((cell.trials, cell.state), (1, CellState::Down));
+    assert_eq!(cell.figures.as_ref().unwrap().not_back, 1);
+    assert_eq!((&cell.excluded, matrix.is_complete()), (&None, true));
+}
+
+#[test]
+fn a_trial_that_was_left_out_for_not_recovering_counts_again() {
+    let kept = &tries(&mut Run::healthy())[0];
+    let mut kept = serde_json::to_value(kept).unwrap();
+    kept["doubt"] = "no full health: api-2 is not ready".into();
+    let old: Tried = serde_json::from_value(kept.clone()).unwrap();
+    assert!(old.counts() && old.is_not_back());
+    kept["doubt"] = "generator late: 40 ms".into();
+    let late: Tried = serde_json::from_value(kept).unwrap();
+    assert!(!late.counts() && !late.is_not_back());
+}
+
+#[test]
+fn a_generator_that_a_hung_platform_kept_from_sending_excludes_nothing() {
+    let mut run = Run::healthy().fail(10.0..16.0, Class::Read, Outcome::NotSent);
+    let titles: Vec<_> = run.judge().findings.into_iter().map(|f| f.title).collect();
+    assert!(titles.contains(&"requests not sent".into()));
+    let matrix = matrix(asked(1), &tries(&mut run));
+    assert_eq!(states(&matrix), [CellState::Down, CellState::Clean]);
 }
 
 #[test]
@@ -188,7 +228,7 @@ fn what_an_interruption_ended_is_no_failure_to_recover() {
     assert_eq!(tries(&mut run).len(), 1);
     let mut run =
         Run::healthy().without(|event| matches!(event, Event::EpisodeEnded { episode: 1 }));
-    assert!(!tries(&mut run)[1].counts(), "nobody interrupted it");
+    assert!(tries(&mut run)[1].is_not_back(), "nobody interrupted it");
 }
 
 #[test]

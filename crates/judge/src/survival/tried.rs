@@ -14,6 +14,9 @@ use crate::{
     outage::Outage,
 };
 
+/// How the doubt began in trials of earlier builds that did not end in full health.
+const NO_FULL_HEALTH: &str = "no full health";
+
 /// One trial as a run showed it. Seconds count from the blow unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tried {
@@ -27,8 +30,11 @@ pub struct Tried {
     pub member: String,
     /// Roles that it played then.
     pub roles: Vec<Role>,
-    /// Why it proves nothing; none where it counts.
+    /// Why it proves nothing; none where it counts. It never depends on how the trial went.
     pub doubt: Option<String>,
+    /// Why full health did not come back in time; none where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_back: Option<String>,
     /// What users suffered.
     pub toll: Toll,
     /// Seconds for which a class was troubled, of the one that was so for longest; none where that lasted to the end of
@@ -53,7 +59,18 @@ pub struct Tried {
 impl Tried {
     /// Whether it proves anything.
     pub fn counts(&self) -> bool {
-        self.doubt.is_none()
+        self.doubt.is_none() || self.was_left_out_for_its_outcome()
+    }
+
+    /// Whether full health did not come back in time.
+    pub fn is_not_back(&self) -> bool {
+        self.not_back.is_some() || self.was_left_out_for_its_outcome()
+    }
+
+    /// Earlier builds left a trial out because the platform had not recovered, which is what a trial is to find out.
+    fn was_left_out_for_its_outcome(&self) -> bool {
+        let doubt = self.doubt.as_deref();
+        doubt.is_some_and(|doubt| doubt.starts_with(NO_FULL_HEALTH))
     }
 
     /// What users of one class suffered.
@@ -111,22 +128,21 @@ fn is_cut_off(row: &EpisodeFigures, is_last: bool, judgement: &Judgement) -> boo
     }
 }
 
-/// What speaks against everything that the run shows. That it was cut short is no such thing: trials that had ended
-/// long enough before are as good as any.
+/// What speaks against everything that the run shows, however its trials went. That it was cut short is no such thing: trials
+/// that had ended long enough before are as good as any.
 fn doubt_of_all(judgement: &Judgement) -> Option<String> {
     let doubts = judgement.findings.iter().find(|finding| {
         finding.clause == Clause::Evidence
             && finding.verdict == Verdict::Unproven
-            && finding.evidence.episodes.is_empty()
-            && !evidence::is_about_the_end(finding)
+            && evidence::is_blind(finding)
     });
     doubts.map(|finding| format!("{}: {}", finding.title, finding.measured.text))
 }
 
 fn own_doubt(row: &EpisodeFigures) -> Option<String> {
     let said = match row.state {
-        EpisodeState::Complete => return None,
-        EpisodeState::NotRecovered => "no full health",
+        // That the platform did not recover is what the trial was to find out.
+        EpisodeState::Complete | EpisodeState::NotRecovered => return None,
         EpisodeState::NotProven | EpisodeState::NotRun => "no proof of the fault",
         EpisodeState::NotMet => "no load met the fault",
     };
@@ -161,6 +177,7 @@ fn one(
         subject,
         blow,
         doubt,
+        not_back: (row.state == EpisodeState::NotRecovered).then(|| row.detail.clone()),
         toll: row.toll.clone(),
         troubled_s: longest(&row.outages),
         effect_s: row.effect_s,

@@ -1,6 +1,6 @@
 //! What was acknowledged against what is stored.
 
-use judge::{EntryFault, Judgement, LedgerEntry, LedgerFigures, PageFigures};
+use judge::{ChangeFigures, EntryFault, Judgement, LedgerEntry, LedgerFigures, PageFigures};
 
 use crate::{
     document::{
@@ -23,13 +23,19 @@ pub(crate) fn ledger(judgement: &Judgement) -> Section {
         }
         Some(figures) => {
             counts(figures, &mut table);
-            let all = figures.lost + figures.altered + figures.duplicated;
+            let all = figures.lost
+                + figures.altered
+                + figures.altered_unacknowledged
+                + figures.duplicated;
             named(&figures.named, all, &mut table);
         }
     }
     if let Some(figures) = &judgement.pages {
         pages(figures, &mut table);
         named(&figures.named, figures.missing, &mut table);
+    }
+    if let Some(figures) = &judgement.changes {
+        changes(figures, &mut table);
     }
     table.under(
         "ledger",
@@ -57,7 +63,12 @@ fn counts(figures: &LedgerFigures, table: &mut Table) {
         (
             "unacknowledged",
             fine(figures.unacknowledged),
-            "stored, though the monitor had given up: no promise was made",
+            "stored, though the monitor had given up: nobody promised it",
+        ),
+        (
+            "of those altered",
+            wrong(figures.altered_unacknowledged),
+            "stored with other values than were posted",
         ),
     ];
     for (what, number, about) in rows {
@@ -81,9 +92,65 @@ fn pages(figures: &PageFigures, table: &mut Table) {
         ),
         ("paged", Cell::from(count(figures.taken)), again.as_str()),
         ("not paged", wrong, "not in the third party's book"),
+        (
+            "paged late",
+            Cell::bad_if(figures.late > 0, count(figures.late)),
+            "after the contract's bound",
+        ),
     ];
     for (what, number, about) in rows {
         table.row([what.into(), number, Cell::toned(about, Tone::Faint)]);
+    }
+}
+
+/// Changes of thresholds, and by name those that do not stand.
+fn changes(figures: &ChangeFigures, table: &mut Table) {
+    let wrong = |n: u64| Cell::bad_if(n > 0, count(n));
+    let of = format!(
+        "changes of thresholds, of {} sent",
+        count(figures.attempted)
+    );
+    let rows = [
+        (
+            "changes",
+            Cell::from(count(figures.acknowledged)),
+            of.as_str(),
+        ),
+        (
+            "patients",
+            Cell::from(count(figures.compared)),
+            "with an acknowledged change",
+        ),
+        (
+            "changes lost",
+            wrong(figures.lost),
+            "patients with the thresholds of before",
+        ),
+        (
+            "changes altered",
+            wrong(figures.altered),
+            "patients with thresholds that nobody asked for",
+        ),
+    ];
+    for (what, number, about) in rows {
+        table.row([what.into(), number, Cell::toned(about, Tone::Faint)]);
+    }
+    for entry in figures.named.iter().take(MOST_NAMED) {
+        let fault = match entry.fault {
+            EntryFault::Altered => "altered",
+            _ => "lost",
+        };
+        let episode = entry.episode.as_deref().unwrap_or("quiet time");
+        let (patient, user) = (entry.patient, entry.user);
+        let text = format!(
+            "{fault}: patient {patient} by user {user}, due at {:.1} s, {episode}",
+            entry.due_s
+        );
+        table.note(text, Tone::Bad);
+    }
+    let more = (figures.lost + figures.altered).saturating_sub(MOST_NAMED as u64);
+    if more > 0 {
+        table.note(format!("and {} more", count(more)), Tone::Bad);
     }
 }
 
@@ -94,6 +161,7 @@ fn named(named: &[LedgerEntry], all: u64, table: &mut Table) {
             EntryFault::Altered => "altered",
             EntryFault::Duplicated => "duplicated",
             EntryFault::NotPaged => "not paged",
+            EntryFault::AlteredUnacknowledged => "altered, unacknowledged",
         };
         let episode = entry.episode.as_deref().unwrap_or("quiet time");
         let id = &entry.reading_id;

@@ -1,13 +1,15 @@
 //! The survival matrix: who was hit, in which way, and what users saw of it.
 
-use judge::survival::{Cell as Trials, CellFigures, CellState, Matrix, MatrixRow, Spread};
+use judge::survival::{
+    Cell as Trials, CellFigures, CellState, Excluded, Matrix, MatrixRow, Spread,
+};
 
 use crate::{
     document::{
         Align::{Left, Right},
         Cell, Section, Table, Tone,
     },
-    words::amount,
+    words::{amount, count},
 };
 
 /// All sections of a survival matrix.
@@ -27,7 +29,7 @@ pub(crate) fn survival_headline(matrix: &Matrix) -> String {
     let told = [
         (of(CellState::Clean), "cost users nothing"),
         (of(CellState::Felt), "cost requests"),
-        (of(CellState::Down), "took a class down"),
+        (of(CellState::Down), "took a class down or did not recover"),
         (of(CellState::Unproven), "proved nothing"),
         (matrix.untried, "not tried"),
     ];
@@ -77,8 +79,8 @@ fn grid(matrix: &Matrix) -> Section {
     }
     let note = "bad-second-equivalents of the worst class, median/worst of several trials";
     let mut section = table.under("survival", note);
-    section.closing = "Clean: no request failed. Down: a second in which more than half of a class was bad. Unproven: no trial \
-                       proves anything. -: not tried in that role."
+    section.closing = "Clean: no request failed. Down: a second in which more than half of a class was bad. Not back: no full \
+                       health in time. Not counted: see below. Unproven: no trial proves anything. -: not tried in that role."
         .into();
     section
 }
@@ -89,24 +91,40 @@ fn verdict(cell: &Trials) -> Cell {
         0 | 1 => String::new(),
         many => format!(" x{many}"),
     };
+    let aside = cell.excluded.as_ref().map_or_else(String::new, aside);
     let Some(figures) = &cell.figures else {
         return match cell.state {
             CellState::Missing => Cell::toned("-", Tone::Faint),
-            _ => Cell::toned("unproven", Tone::Doubt),
+            _ => Cell::toned(format!("unproven{aside}"), Tone::Doubt),
         };
     };
     let cost = spread(&figures.equivalents, 2, cell.trials);
     let class = figures.worst_class.map_or("", |class| class.name());
     match cell.state {
-        CellState::Clean => Cell::toned(format!("clean{times}"), Tone::Good),
+        CellState::Clean => Cell::toned(format!("clean{times}{aside}"), Tone::Good),
         CellState::Down => {
-            let down_in = match figures.down_in {
-                all if all == cell.trials => String::new(),
-                some => format!(" in {some}"),
+            let part = |word: &str, trials: u64| match trials {
+                0 => String::new(),
+                all if all == cell.trials => format!(", {word}"),
+                some => format!(", {word} in {some}"),
             };
-            Cell::toned(format!("{cost} {class}{times}, down{down_in}"), Tone::Bad)
+            let (down, not_back) = (
+                part("down", figures.down_in),
+                part("not back", figures.not_back),
+            );
+            let cost = format!("{cost} {class}");
+            let text = format!("{}{times}{down}{not_back}{aside}", cost.trim_end());
+            Cell::toned(text, Tone::Bad)
         }
-        _ => format!("{cost} {class}{times}").into(),
+        _ => format!("{cost} {class}{times}{aside}").into(),
+    }
+}
+
+/// How many trials stand beside those that count, and whether they looked alike.
+fn aside(excluded: &Excluded) -> String {
+    match excluded.felt {
+        0 => format!(" (+{} not counted)", excluded.trials),
+        felt => format!(" (+{} not counted, {felt} felt)", excluded.trials),
     }
 }
 
@@ -230,24 +248,45 @@ fn each(matrix: &Matrix, table: &mut Table, figures: impl Fn(u64, &CellFigures) 
     }
 }
 
-/// A row for each trial that proves nothing.
+/// A row for each cell with trials that do not count: what they showed, and why they do not.
 fn doubts(matrix: &Matrix) -> Section {
-    let mut table = Table::new(&[("hit", Left), ("as", Left), ("blow", Left), ("why", Left)]);
+    let mut table = Table::new(&[
+        ("hit", Left),
+        ("as", Left),
+        ("blow", Left),
+        ("n", Right),
+        ("felt", Right),
+        ("down", Right),
+        ("errors", Right),
+        ("bad s", Right),
+        ("why", Left),
+    ]);
     for row in &matrix.rows {
-        for (cell, doubt) in row
-            .cells
-            .iter()
-            .flat_map(|c| c.doubts.iter().map(move |d| (c, d)))
-        {
+        for cell in &row.cells {
+            let Some(excluded) = &cell.excluded else {
+                continue;
+            };
+            let number = |value: u64| Cell::from(count(value));
             table.row([
                 row.member.as_str().into(),
                 roles(row).into(),
                 cell.blow.name().into(),
-                Cell::toned(doubt, Tone::Doubt),
+                number(excluded.trials),
+                number(excluded.felt),
+                number(excluded.down),
+                number(excluded.worst_bad),
+                number(excluded.worst_bad_seconds),
+                Cell::toned(excluded.reasons.join("; "), Tone::Doubt),
             ]);
         }
     }
-    let mut section = table.under("unproven", "trials that do not count, and why");
+    let mut section = table.under(
+        "not counted",
+        "trials that prove nothing, and what they showed",
+    );
+    section.closing = "N: such trials. Felt, down: how many of them cost requests or took a class down. Errors, bad s: of the worst of \
+                       them. Why a trial does not count never depends on what it cost."
+        .into();
     if section.table.rows.is_empty() {
         section.table.columns.clear();
         section.closing = "Every trial counts.".into();

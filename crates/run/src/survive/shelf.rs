@@ -112,6 +112,7 @@ pub(super) mod tests {
             member: member.into(),
             roles: vec![],
             doubt: None,
+            not_back: None,
             toll: Toll {
                 requests: 10,
                 bad: 0,

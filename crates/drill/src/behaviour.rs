@@ -1,14 +1,19 @@
-//! What a clinician does next: a pure function of seed, user and slot.
+//! What a clinician does next: a pure function of seed, user and slot. What a steady probe changes: one of seed and tick.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
-use drill::derive_seed;
 use wire::{PATIENTS, Thresholds, WARDS};
+
+use crate::derive_seed;
 
 /// Part of the seed that chooses actions.
 const ACTIONS: u64 = 0xac;
 /// Part of the seed that chooses the ward that a clinician follows.
 const FOLLOWS: u64 = 0xf0;
+/// Time between two ticks of a steady probe. Its ticks count from the load's begin, so that each names what it changed.
+pub const PROBE_EVERY: Duration = Duration::from_millis(250);
+/// Part of the seed that chooses what a steady probe changes.
+const PROBES: u64 = 0x9b;
 /// The assets of the application.
 const ASSETS: [&str; 3] = ["app.js", "style.css", "logo.svg"];
 
@@ -45,6 +50,20 @@ pub fn action(seed: u64, user: u32, number: u32) -> Action {
 /// a few wards are popular.
 pub fn ward_followed(seed: u64, user: u32) -> u32 {
     popular_ward(of(seed, FOLLOWS, user))
+}
+
+/// The patient whose thresholds a steady probe sets at its tick `number`; drawn evenly.
+pub fn probe_patient(seed: u64, number: u64) -> u32 {
+    1 + within(probe_draw(seed, number) >> 32, PATIENTS)
+}
+
+/// The thresholds that a steady probe sets at its tick `number`; drawn as those that a clinician sets.
+pub fn probe_thresholds(seed: u64, number: u64) -> Thresholds {
+    thresholds(probe_draw(seed, number) >> 8)
+}
+
+fn probe_draw(seed: u64, number: u64) -> u64 {
+    derive_seed(derive_seed(seed, PROBES), number)
 }
 
 fn of(seed: u64, part: u64, user: u32) -> u64 {
@@ -84,6 +103,8 @@ fn popular_ward(word: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -124,5 +145,20 @@ mod tests {
             }
         }
         assert_eq!(action(8, 1, 5), action(8, 1, 5));
+        for number in 0..10_000 {
+            assert!((1..=PATIENTS).contains(&probe_patient(8, number)));
+        }
+    }
+
+    #[test]
+    fn probes_change_many_patients_to_many_limits() {
+        let patients: BTreeSet<_> = (0..2000).map(|n| probe_patient(8, n)).collect();
+        let limits: BTreeSet<_> = (0..2000)
+            .map(|n| probe_thresholds(8, n).heart_rate_low)
+            .collect();
+        // Drawing 2,000 times of 2,000 leaves out e^-1 of them.
+        assert!((1200..1330).contains(&patients.len()), "{}", patients.len());
+        assert_eq!(limits.len(), 7);
+        assert_ne!(probe_thresholds(8, 1), probe_thresholds(8, 2));
     }
 }
