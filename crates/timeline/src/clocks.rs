@@ -17,10 +17,10 @@ pub struct ClockReading {
 }
 
 impl ClockReading {
-    /// How far the wall clock is ahead of the monotonic one, in nanoseconds: the same at all times unless the wall
-    /// clock is set.
+    /// How far the wall clock is ahead of the time since the machine's start, in nanoseconds: the same at all times
+    /// unless the wall clock is set. Time in suspension is on both.
     pub fn wall_ahead_ns(&self) -> i128 {
-        i128::from(self.unix_ns) - i128::from(self.monotonic_ns)
+        i128::from(self.unix_ns) - i128::from(self.boottime_ns)
     }
 
     /// For how long the machine has been suspended since its start, in nanoseconds.
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn differences_of_clocks_may_be_negative() {
-        assert_eq!(reading(10).wall_ahead_ns(), -20);
+        assert_eq!(reading(10).wall_ahead_ns(), -30);
         assert_eq!(reading(10).suspended_ns(), 10);
     }
 

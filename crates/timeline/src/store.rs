@@ -250,9 +250,8 @@ mod tests {
 
     #[test]
     fn a_line_that_was_taken_out_is_told() {
-        let recorded = |numbers: &[u64]| {
-            read_recorded(numbered(numbers).as_bytes(), Unknown::Error).unwrap()
-        };
+        let recorded =
+            |numbers: &[u64]| read_recorded(numbered(numbers).as_bytes(), Unknown::Error).unwrap();
         let whole = recorded(&[0, 1, 2, 3]);
         assert!(whole.numbered && whole.doubts.is_empty());
         assert_eq!(whole.entries[3].at.0, 3);
