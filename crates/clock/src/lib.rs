@@ -1,10 +1,14 @@
 //! One clock for all loops of a run: nanoseconds since the run's start, anchored once to the wall clock
 //! and monotonic from then on. Nothing else in the testbed asks what time it is.
 
+mod reading;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use timeline::Offset;
 use tokio::time::Instant;
+
+pub use reading::read;
 
 /// The clock of one run. Copies agree.
 #[derive(Debug, Clone, Copy)]

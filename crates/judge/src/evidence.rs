@@ -6,6 +6,7 @@ use drill::Class;
 use timeline::Offset;
 
 use crate::{
+    Integrity, clocks,
     episodes::{detail, state},
     figures::{EpisodeState, LoadFigures},
     judgement::{Clause, Evidence, Finding, Measure, Unit, Verdict},
@@ -68,6 +69,8 @@ pub(crate) struct Recording {
     pub(crate) complete: bool,
     /// A record that no generator writes.
     pub(crate) spoilt: Option<String>,
+    /// Whether its files are as they were recorded.
+    pub(crate) integrity: Integrity,
 }
 
 /// One finding for each reason for doubt; one held finding where there is none.
@@ -79,6 +82,8 @@ pub(crate) fn findings(
 ) -> Vec<Finding> {
     let mut doubts = vec![];
     doubts.extend(recorded(story, tally, recording));
+    doubts.extend(recording.integrity.findings());
+    doubts.extend(clocks::findings(story, recording.integrity.clocks_due));
     doubts.extend(run_to_its_end(story));
     doubts.extend(observer(story));
     doubts.extend(generator(story, load));
@@ -101,7 +106,7 @@ pub(crate) fn findings(
     doubts
 }
 
-fn doubt(title: &str, text: String, number: f64, why: &str) -> Finding {
+pub(crate) fn doubt(title: &str, text: String, number: f64, why: &str) -> Finding {
     Finding {
         clause: Clause::Evidence,
         title: title.into(),

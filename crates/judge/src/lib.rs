@@ -11,6 +11,7 @@
 mod budget;
 mod changes;
 mod clauses;
+mod clocks;
 mod compare;
 mod confidence;
 mod counters;
@@ -18,6 +19,7 @@ mod disks;
 mod episodes;
 mod evidence;
 mod figures;
+mod integrity;
 mod judgement;
 mod latency;
 mod ledger;
@@ -65,6 +67,7 @@ pub use figures::{
     EpisodeFigures, EpisodeState, Kind, Lateness, LedgerEntry, LedgerFigures, LoadFigures,
     Percentiles, QuietFigures, Series, Toll,
 };
+pub use integrity::Integrity;
 pub use judgement::{
     Bill, BillFigure, Clause, Evidence, Finding, Judgement, Measure, Unit, Verdict,
 };
@@ -115,14 +118,28 @@ pub fn judge(entries: &[Entry], arrivals: Arrivals<impl Read>) -> Result<Judgeme
     judge_with_ledger(entries, arrivals, None::<StoredReadings<&[u8]>>)
 }
 
-/// Judges a recorded run, and holds what was acknowledged against what is stored.
+/// Judges a recorded run, and holds what was acknowledged against what is stored. Whether the record is as it was
+/// recorded is nobody's question here: see [`judge_record`].
 ///
 /// # Errors
 /// When the timeline has no header, or the arrivals or the stored readings can't be read.
 pub fn judge_with_ledger(
     entries: &[Entry],
+    arrivals: Arrivals<impl Read>,
+    stored: Option<StoredReadings<impl Read>>,
+) -> Result<Judgement, JudgeError> {
+    judge_record(entries, arrivals, stored, &Integrity::default())
+}
+
+/// Judges a recorded run of which is known whether its files are as they were recorded.
+///
+/// # Errors
+/// When the timeline has no header, or the arrivals or the stored readings can't be read.
+pub fn judge_record(
+    entries: &[Entry],
     mut arrivals: Arrivals<impl Read>,
     stored: Option<StoredReadings<impl Read>>,
+    integrity: &Integrity,
 ) -> Result<Judgement, JudgeError> {
     let story = Story::new(entries).ok_or(JudgeError::NoHeader)?;
     let mut tally = Tally::new(&story);
@@ -130,6 +147,7 @@ pub fn judge_with_ledger(
     let recording = evidence::Recording {
         complete: arrivals.is_complete(),
         spoilt,
+        integrity: integrity.clone(),
     };
     let acknowledged = std::mem::take(&mut tally.acknowledged);
     // A fault also takes what was acknowledged just before it.

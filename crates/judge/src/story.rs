@@ -7,6 +7,7 @@ use timeline::{DiskStall, Entry, Event, Header, MemberHealth, NEVER, Offset, Sto
 use wire::Paged;
 
 use crate::{
+    clocks::Clocks,
     counters::Counters,
     figures::figure,
     machine::Machine,
@@ -48,6 +49,8 @@ pub(crate) struct Story<'a> {
     pub(crate) strain: Strain,
     /// What was told of the machine's processors.
     pub(crate) machine: Machine,
+    /// What was told of the instruments' clocks, and of the controller's own stalls.
+    pub(crate) clocks: Clocks,
     /// Stalls of the machine's disks, each with when it was over.
     pub(crate) disk_stalls: Vec<(Offset, DiskStall)>,
 }
@@ -170,9 +173,14 @@ impl<'a> Story<'a> {
             counters: Counters::default(),
             strain: Strain::default(),
             machine: Machine::new(),
+            clocks: Clocks::default(),
             disk_stalls: vec![],
         };
-        for entry in entries {
+        // Instruments tell what they saw with its own time, which may be before that of an earlier line.
+        let mut in_time: Vec<_> = entries.iter().collect();
+        in_time.sort_by_key(|entry| entry.at);
+        for entry in in_time {
+            story.clocks.take(entry.at, &entry.event);
             story.last = story.last.max(entry.at);
             story.take(entry.at, &entry.event);
         }
@@ -182,6 +190,8 @@ impl<'a> Story<'a> {
     fn take(&mut self, at: Offset, event: &'a Event) {
         match event {
             Event::Started(_) | Event::LedgerTaken { .. } => {}
+            // Taken by the clocks.
+            Event::Clock(_) | Event::Stalled { .. } => {}
             Event::Engine { member, action } => {
                 for chapter in &mut self.episodes {
                     chapter.hear(at, member, action);

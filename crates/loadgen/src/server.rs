@@ -84,9 +84,7 @@ impl Generator {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/livez") => plain(StatusCode::OK, "ok"),
-            (&Method::GET, "/clock") => {
-                plain(StatusCode::OK, json!({ "unix_ns": clock::unix_ns() }))
-            }
+            (&Method::GET, "/clock") => plain(StatusCode::OK, json!(clock::read())),
             (&Method::GET, "/stats") => plain(StatusCode::OK, self.stats()),
             (&Method::POST, "/drive") => self.drive(request).await.unwrap_or_else(refuse),
             (&Method::POST, "/press") => self.press(request).await.unwrap_or_else(refuse),

@@ -5,10 +5,12 @@ use std::{net::SocketAddr, time::Duration};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, StatusCode, body::Incoming, client::conn::http1, header::HOST};
+use hyper::{
+    Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header::HOST,
+};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use timeline::{LedgerRequest, PagesRequest, Sighting, StoredThresholds, WatchList};
+use timeline::{ClockReading, LedgerRequest, PagesRequest, Sighted, StoredThresholds, WatchList};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 use wire::Paged;
@@ -29,7 +31,7 @@ const MOST_SILENCE_OF_LEDGER: Duration = Duration::from_secs(10);
 pub async fn watch(
     observer: SocketAddr,
     list: &WatchList,
-) -> Result<impl Stream<Item = Result<Sighting, ProbeError>> + Send + Unpin + use<>, ProbeError> {
+) -> Result<impl Stream<Item = Result<Sighted, ProbeError>> + Send + Unpin + use<>, ProbeError> {
     let lines = Lines(open(observer, "/watch", list, MOST_SILENCE).await?);
     let sightings = stream::unfold(Some(lines), |lines| async move {
         let mut lines = lines?;
@@ -80,7 +82,17 @@ pub async fn thresholds(
     answer.whole().await
 }
 
-/// Sends a request and waits for its 200.
+/// The clocks of an instrument: the observer and the load generator both have the page.
+///
+/// # Errors
+/// When the instrument cannot be reached, is silent for 3 s or breaks off, or its answer can't be read.
+pub async fn clocks(instrument: SocketAddr) -> Result<ClockReading, ProbeError> {
+    let request = (Method::GET, "/clock", Bytes::new());
+    let answer = send(instrument, request, MOST_SILENCE).await?;
+    answer.whole().await
+}
+
+/// Posts a request and waits for its 200.
 async fn open(
     observer: SocketAddr,
     path: &str,
@@ -89,7 +101,17 @@ async fn open(
 ) -> Result<Answer, ProbeError> {
     let unreachable = |reason: String| ProbeError::Unreachable { observer, reason };
     let body = serde_json::to_vec(request).map_err(|error| unreachable(error.to_string()))?;
-    let asked = timeout(most_silence, ask(observer, path, body.into())).await;
+    send(observer, (Method::POST, path, body.into()), most_silence).await
+}
+
+/// Sends a request of a method, a path and a body, and waits for its 200.
+async fn send(
+    observer: SocketAddr,
+    (method, path, body): (Method, &str, Bytes),
+    most_silence: Duration,
+) -> Result<Answer, ProbeError> {
+    let unreachable = |reason: String| ProbeError::Unreachable { observer, reason };
+    let asked = timeout(most_silence, ask(observer, (method, path, body))).await;
     let (response, connection) = asked
         .map_err(|_| ProbeError::Silent {
             observer,
@@ -118,8 +140,7 @@ async fn open(
 
 async fn ask(
     observer: SocketAddr,
-    path: &str,
-    body: Bytes,
+    (method, path, body): (Method, &str, Bytes),
 ) -> Result<(Response<Incoming>, AbortOnDropHandle<()>), String> {
     let words = |error: hyper::Error| error.to_string();
     let stream = TcpStream::connect(observer)
@@ -132,7 +153,9 @@ async fn ask(
         // Its error reaches whoever reads the body.
         let _ = connection.await;
     }));
-    let request = Request::post(path)
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(HOST, observer.to_string())
         .body(Full::new(body))
         .map_err(|error| error.to_string())?;
@@ -192,7 +215,7 @@ struct Lines(Answer);
 
 impl Lines {
     /// The next sighting; heartbeats are passed over.
-    async fn next_sighting(&mut self) -> Result<Sighting, ProbeError> {
+    async fn next_sighting(&mut self) -> Result<Sighted, ProbeError> {
         loop {
             let line = self.next_line().await?;
             if line.is_empty() {

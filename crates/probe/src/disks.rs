@@ -6,10 +6,9 @@ use std::{
 };
 
 use timeline::{DiskStall, Sighting};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval_at},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::reporter::Reporter;
 
 /// Time between two looks. A look reads one small file that the kernel keeps in memory.
 const EVERY: Duration = Duration::from_millis(50);
@@ -25,7 +24,7 @@ const WHOLE: &str = "/sys/block";
 
 /// Tells of each stall when it is over, until nobody listens. Where the kernel counts nothing, nothing is told: the run is
 /// as good without.
-pub(crate) async fn patrol(sightings: mpsc::Sender<Sighting>) {
+pub(crate) async fn patrol(sightings: Reporter) {
     let mut disks = Disks::new(whole_disks());
     let mut rounds = interval_at(Instant::now() + EVERY, EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use timeline::{Processors, Sighting};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval_at},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::reporter::Reporter;
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -19,7 +18,7 @@ const TICKS_PER_S: f64 = 100.0;
 
 /// Tells every second what the processors have done, until nobody listens. Where the kernel doesn't count it, nothing
 /// is told: the run is as good without.
-pub(crate) async fn patrol(sightings: mpsc::Sender<Sighting>) {
+pub(crate) async fn patrol(sightings: Reporter) {
     let mut rounds = interval_at(Instant::now() + EVERY, EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use drill::Component;
 use timeline::{MemberHealth, Sighting, Watched};
 use tokio::{
-    sync::mpsc,
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval_at},
 };
@@ -18,6 +17,7 @@ use crate::{
     disks,
     look::{Check, Reading},
     machine,
+    reporter::{Reporter, Unheard},
     site::Site,
 };
 
@@ -35,7 +35,7 @@ async fn patrol<C: Check>(
     every: Duration,
     first: Instant,
     site: Arc<Site>,
-    sightings: mpsc::Sender<Sighting>,
+    sightings: Reporter,
 ) {
     let mut rounds = interval_at(first, every);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,8 +78,8 @@ async fn counters<C: Check>(check: &mut C, member: &Watched) -> Vec<Reading> {
 async fn report(
     readings: Vec<Reading>,
     member: &Watched,
-    sightings: &mpsc::Sender<Sighting>,
-) -> Result<(), mpsc::error::SendError<Sighting>> {
+    sightings: &Reporter,
+) -> Result<(), Unheard> {
     for (counter, value) in readings {
         let sighting = Sighting::Counter {
             member: member.name.clone(),
@@ -93,7 +93,7 @@ async fn report(
 }
 
 /// Begins to look at every member of the site, and at the machine. Dropping the set ends every look at once.
-pub(crate) fn begin(site: Arc<Site>, sightings: &mpsc::Sender<Sighting>) -> JoinSet<()> {
+pub(crate) fn begin(site: Arc<Site>, sightings: &Reporter) -> JoinSet<()> {
     let mut patrols = JoinSet::new();
     patrols.spawn(machine::patrol(sightings.clone()));
     patrols.spawn(disks::patrol(sightings.clone()));
@@ -117,7 +117,7 @@ fn begin_one(
     site: &Arc<Site>,
     member: Watched,
     first: Instant,
-    out: mpsc::Sender<Sighting>,
+    out: Reporter,
 ) {
     let every = site.every;
     macro_rules! patrol {

@@ -13,7 +13,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::de::DeserializeOwned;
-use timeline::Sighting;
+use timeline::Sighted;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -21,7 +21,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{Ports, ledger::Ledger, limits, pages, patrol, site::Site};
+use crate::{Ports, ledger::Ledger, limits, pages, patrol, reporter::Reporter, site::Site};
 
 /// How often a blank line is sent: each side notices within a few of them that the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -92,10 +92,10 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, ports: Ports) -> R
             },
             Err(message) => plain(StatusCode::BAD_REQUEST, message),
         },
-        (&Method::GET, "/clock") => plain(
-            StatusCode::OK,
-            format!("{{\"unix_ns\":{}}}\n", clock::unix_ns()),
-        ),
+        (&Method::GET, "/clock") => match serde_json::to_string(&clock::read()) {
+            Ok(clocks) => plain(StatusCode::OK, clocks + "\n"),
+            Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        },
         (&Method::GET, "/livez") => plain(StatusCode::OK, "alive\n".into()),
         _ => plain(StatusCode::NOT_FOUND, "no such page\n".into()),
     }
@@ -120,19 +120,20 @@ async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, String> {
 }
 
 fn watched(list: timeline::WatchList, peer: SocketAddr, ports: Ports) -> Response<Body> {
+    let zero_unix_ns = list.zero_unix_ns;
     let site = match Site::new(list, ports) {
         Ok(site) => Arc::new(site),
         Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
     tracing::info!(%peer, members = site.members.len(), "watching");
-    let lines = StreamBody::new(lines(site, peer));
+    let lines = StreamBody::new(lines(site, zero_unix_ns, peer));
     Response::new(BodyExt::boxed_unsync(lines))
 }
 
 /// What the stream of sightings owns: dropped with the connection, it ends the looks.
 struct Watch {
     patrols: JoinSet<()>,
-    sightings: mpsc::Receiver<Sighting>,
+    sightings: mpsc::Receiver<Sighted>,
     peer: SocketAddr,
 }
 
@@ -146,10 +147,11 @@ impl Drop for Watch {
 /// in good order: a listener must not take silence about a member for health.
 fn lines(
     site: Arc<Site>,
+    zero_unix_ns: u64,
     peer: SocketAddr,
 ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
     let (sender, sightings) = mpsc::channel(BACKLOG);
-    let patrols = patrol::begin(site, &sender);
+    let patrols = patrol::begin(site, &Reporter::new(zero_unix_ns, sender));
     let watch = Watch {
         patrols,
         sightings,
@@ -170,7 +172,7 @@ fn lines(
     })
 }
 
-fn json_line(sighting: &Sighting) -> Option<Bytes> {
+fn json_line(sighting: &Sighted) -> Option<Bytes> {
     let mut line = serde_json::to_vec(sighting)
         .inspect_err(|error| tracing::error!(%error, "a sighting has no JSON form"))
         .ok()?;

@@ -126,6 +126,7 @@ pub(crate) mod tests {
             vip: "10.0.0.100".into(),
             password: "secret".into(),
             every: Duration::from_millis(500),
+            zero_unix_ns: 0,
         }
     }
 

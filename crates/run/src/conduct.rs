@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    LoadNow, Platform, Progress, RunError, RunFolder, Say,
+    LoadNow, Platform, Progress, RunError, RunFolder, Say, clocks,
     episodes::Cast,
     guard::{LossCheck, Stop, watch_budget},
     heal, judge_folder, ledger, limits,
@@ -21,6 +21,7 @@ use crate::{
     lookout::{Lookout, look, record_engine},
     pages, raise,
     recorder::Recorder,
+    seal, stalls,
 };
 
 /// Time between the generator's start and the first arrival, so that every user starts in time.
@@ -178,7 +179,11 @@ async fn staged(
         stop: &stop,
         interrupted,
     };
+    let comparing = clocks::compare_from_now_on(&platform, &recorder).await;
+    let watching_itself = stalls::watch(&recorder);
     let outcome = stage.drill(order.drill, &recorder).await;
+    drop((comparing, watching_itself));
+    clocks::compare(&platform, &recorder).await;
     say(Progress::PhaseEnded("drill", clock.now().as_duration()));
     if interrupted.is_cancelled() {
         recorder.record(Event::Interrupted).await;
@@ -191,6 +196,7 @@ async fn staged(
     }
     recorder.close();
     writer.await.unwrap_or(Ok(()))?;
+    seal::seal(folder).await?;
     outcome?;
     match interrupted.is_cancelled() {
         true => Err(RunError::Interrupted),
@@ -277,7 +283,13 @@ impl Stage<'_> {
             recorder.clone(),
         );
         let watched = (platform.observer, &platform.watch_list);
-        let lookout = look(watched.0, watched.1, Some(recorder.clone())).await?;
+        let lookout = look(
+            watched.0,
+            watched.1,
+            Some(recorder.clone()),
+            self.zero_unix_ns,
+        )
+        .await?;
         let load = self.load(drill, recorder).await?;
         let undo = UndoLedger::open(&self.folder.undo(), &project)?.with_agents(&platform.agents);
         let (ended, now) = (load.ended.clone(), load.now.clone());

@@ -1,5 +1,5 @@
-//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `stored.bin`, `undo/`, `logs/`,
-//! `verdict.json`, `report.txt`, `report.xml`, `report.html`.
+//! The folder of one run: `drill.toml`, `timeline.jsonl`, `arrivals.bin`, `stored.bin`, `manifest.json`, `undo/`,
+//! `logs/`, `verdict.json`, `report.txt`, `report.xml`, `report.html`.
 
 use std::{
     fs::{self, File},
@@ -165,6 +165,11 @@ impl RunFolder {
     /// The stored readings of a look while the load goes on.
     pub(crate) fn stored_so_far(&self) -> PathBuf {
         self.path.join("stored-so-far.bin")
+    }
+
+    /// What vouches for the files of the record, written when the record is closed.
+    pub fn manifest(&self) -> PathBuf {
+        self.path.join("manifest.json")
     }
 
     /// The report for a browser.

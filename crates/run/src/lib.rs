@@ -5,6 +5,7 @@
 //! [`verdict`] can judge again at any time.
 
 mod affliction;
+mod clocks;
 mod conduct;
 mod entrance;
 mod episodes;
@@ -24,6 +25,8 @@ mod press;
 mod progress;
 mod raise;
 mod recorder;
+mod seal;
+mod stalls;
 mod survive;
 mod verdict;
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, pin::pin, time::Duration};
 use engine::{Docker, Watch};
 use futures_util::StreamExt;
 use probe::Board;
-use timeline::{Event, Offset, Sighting, WatchList};
+use timeline::{Event, Offset, Sighted, Sighting, WatchList};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -28,13 +28,19 @@ pub(crate) struct Seen {
 pub(crate) type Lookout = watch::Receiver<Seen>;
 
 /// Watches the platform through the observer until every receiver is dropped. With a recorder, every
-/// sighting is recorded too.
+/// sighting is recorded too, at the moment at which the observer saw it: zero is that wall time, in nanoseconds since
+/// the Unix epoch.
 pub(crate) async fn look(
     observer: SocketAddr,
     list: &WatchList,
     recorder: Option<Recorder>,
+    zero_unix_ns: u64,
 ) -> Result<Lookout, RunError> {
-    let sightings = probe::watch(observer, list)
+    let list = WatchList {
+        zero_unix_ns,
+        ..list.clone()
+    };
+    let sightings = probe::watch(observer, &list)
         .await
         .map_err(|error| RunError::Instrument {
             instrument: "observer",
@@ -54,7 +60,7 @@ pub(crate) async fn look(
                 () = seen.closed() => return,
             };
             match next {
-                Some(Ok(sighting)) => note(&seen, recorder.as_ref(), sighting).await,
+                Some(Ok(sighted)) => note(&seen, recorder.as_ref(), sighted).await,
                 Some(Err(error)) => break error.to_string(),
                 None => break "the observer hung up".to_owned(),
             }
@@ -68,7 +74,8 @@ pub(crate) async fn look(
     Ok(lookout)
 }
 
-async fn note(seen: &watch::Sender<Seen>, recorder: Option<&Recorder>, sighting: Sighting) {
+async fn note(seen: &watch::Sender<Seen>, recorder: Option<&Recorder>, sighted: Sighted) {
+    let Sighted { at, sighting } = sighted;
     if matches!(sighting, Sighting::Member(_)) {
         seen.send_modify(|seen| seen.board.apply(&sighting));
     } else {
@@ -79,7 +86,9 @@ async fn note(seen: &watch::Sender<Seen>, recorder: Option<&Recorder>, sighting:
         });
     }
     if let Some(recorder) = recorder {
-        recorder.record(sighting.into()).await;
+        // Nothing is seen after it was told: a clock that is ahead must not put an entry into the future.
+        let at = at.min(recorder.clock().now());
+        recorder.record_at(at, sighting.into()).await;
     }
 }
 
@@ -170,15 +179,20 @@ mod tests {
     use drill::Component;
     use timeline::MemberHealth;
 
-    fn sighting(healthy: bool) -> Sighting {
-        Sighting::Member(MemberHealth {
+    fn sighting(healthy: bool) -> Sighted {
+        seen_at(Offset(0), healthy)
+    }
+
+    fn seen_at(at: Offset, healthy: bool) -> Sighted {
+        let sighting = Sighting::Member(MemberHealth {
             member: "api-1".into(),
             component: Component::Api,
             healthy,
             answered: true,
             roles: vec![],
             detail: if healthy { "ready" } else { "gone" }.into(),
-        })
+        });
+        Sighted { at, sighting }
     }
 
     fn channel() -> (watch::Sender<Seen>, Lookout) {
@@ -219,5 +233,26 @@ mod tests {
         seen.send_modify(|seen| seen.lost = Some("hung up".into()));
         let error = full_health(&mut lookout, SETTLE, WITHIN).await.unwrap_err();
         assert!(error.to_string().contains("hung up"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_sighting_is_recorded_when_it_was_seen_and_never_in_the_future() {
+        let path = std::env::temp_dir().join(format!("gameday-lookout-{}", std::process::id()));
+        let clock = clock::Clock::anchored(clock::unix_ns() - 60_000_000_000);
+        let (recorder, writer) = Recorder::start(clock, &path).unwrap();
+        let (seen, _lookout) = channel();
+        let hour = Offset(3_600_000_000_000);
+        for at in [Offset(7), hour] {
+            note(&seen, Some(&recorder), seen_at(at, true)).await;
+        }
+        let now = clock.now().0;
+        recorder.close();
+        writer.await.unwrap().unwrap();
+        let lines = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let entries = lines.lines().map(serde_json::from_str::<timeline::Entry>);
+        let at: Vec<_> = entries.map(|entry| entry.unwrap().at.0).collect();
+        assert_eq!(at[0], 7);
+        assert!((60_000_000_000..=now).contains(&at[1]), "{at:?}");
     }
 }

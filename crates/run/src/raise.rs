@@ -144,7 +144,7 @@ impl Platform {
     pub(crate) async fn lookout(&self) -> Result<Lookout, RunError> {
         let asking = async {
             loop {
-                match look(self.observer, &self.watch_list, None).await {
+                match look(self.observer, &self.watch_list, None, clock::unix_ns()).await {
                     Ok(lookout) => return lookout,
                     Err(error) => tracing::debug!(%error, "observer not there yet"),
                 }
@@ -254,5 +254,7 @@ fn watch_list(raised: &Raised) -> WatchList {
         vip: raised.vip("edge").to_string(),
         password: raised.password.reveal().to_owned(),
         every: LOOK_EVERY,
+        // Whoever watches says from when.
+        zero_unix_ns: 0,
     }
 }

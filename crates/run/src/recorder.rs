@@ -7,7 +7,7 @@ use std::{
 };
 
 use clock::Clock;
-use timeline::{Entry, Event, Offset, write_entry};
+use timeline::{Entry, Event, Offset, write_numbered};
 use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -80,6 +80,8 @@ async fn write_all(
     closed: CancellationToken,
     path: std::path::PathBuf,
 ) -> Result<(), RunError> {
+    // One writer, so the number of a line is its place: one that is taken out later leaves a gap.
+    let mut n = 0;
     loop {
         let entry = tokio::select! {
             biased;
@@ -87,7 +89,8 @@ async fn write_all(
             () = closed.cancelled() => None,
         };
         let Some(entry) = entry else { break };
-        write_entry(&mut out, &entry)?;
+        write_numbered(&mut out, n, &entry)?;
+        n += 1;
         // A crash must not take what was seen with it: flushed whenever nothing more waits.
         if incoming.is_empty() {
             out.flush().map_err(RunError::file(&path))?;
@@ -113,6 +116,8 @@ mod tests {
         other_loop.record(Event::Finished).await;
         let lines = std::fs::read_to_string(&path).unwrap();
         assert_eq!(lines.lines().count(), 1000);
+        let numbered = |(n, line): (usize, &str)| line.starts_with(&format!("{{\"n\":{n},"));
+        assert!(lines.lines().enumerate().all(numbered));
         std::fs::remove_file(path).unwrap();
     }
 }

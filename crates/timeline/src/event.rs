@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::Paged;
 
-use crate::{DiskStall, MemberHealth, Processors, Sighting, StoredThresholds};
+use crate::{ClocksCompared, DiskStall, MemberHealth, Processors, Sighting, StoredThresholds};
 
 /// Nanoseconds since the run's start: the one clock of a timeline.
 #[derive(
@@ -206,6 +206,13 @@ pub enum Event {
     Processors(Processors),
     /// A disk of the machine stood still until just now, as the observer saw it.
     DiskStall(DiskStall),
+    /// The controller compared its clocks with those of an instrument.
+    Clock(ClocksCompared),
+    /// The controller stood still until just now: nothing that it does or times was done or timed meanwhile.
+    Stalled {
+        /// For how long.
+        lasted: Duration,
+    },
     /// The observer itself lost sight: what it reports is incomplete from here on.
     ObserverLost {
         /// Why.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use drill::{Class, Component, Pressure, Role, Traffic};
 use serde::{Deserialize, Serialize};
 
-use crate::{DiskStall, Fates, Processors};
+use crate::{DiskStall, Fates, Offset, Processors};
 
 /// `host:port`.
 pub type Address = String;
@@ -89,6 +89,9 @@ pub struct WatchList {
     pub password: String,
     /// Time between two looks at each member.
     pub every: Duration,
+    /// The run's start on the observer's wall clock, in nanoseconds since the Unix epoch: zero of every offset.
+    #[serde(default)]
+    pub zero_unix_ns: u64,
 }
 
 /// Whom the observer asks for every stored reading: the body of `POST /ledger`.
@@ -130,7 +133,17 @@ fn yes() -> bool {
     true
 }
 
-/// One line of the observer's answer. A member's health is sent when it is first seen and at each change.
+/// One line of the observer's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sighted {
+    /// When it was seen, by the observer's own clock and from the list's zero.
+    pub at: Offset,
+    /// What was seen.
+    #[serde(flatten)]
+    pub sighting: Sighting,
+}
+
+/// What the observer saw. A member's health is sent when it is first seen and at each change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "sighting", rename_all = "kebab-case")]
 pub enum Sighting {

@@ -6,6 +6,7 @@
 //! [`StoredReadings`]. This crate is pure; it takes readers and writers.
 
 mod arrival;
+mod clocks;
 mod disk_stall;
 mod event;
 mod fate;
@@ -13,6 +14,7 @@ mod instrument;
 mod limits;
 mod processors;
 mod records;
+mod sequence;
 mod span;
 mod store;
 mod stored;
@@ -20,17 +22,21 @@ mod stored;
 pub use arrival::{
     Arrival, ArrivalError, Arrivals, FOOTER_USER, HEADER, NEVER, Outcome, RECORD_BYTES,
 };
+pub use clocks::{ClockReading, ClocksCompared, Instrument};
 pub use disk_stall::DiskStall;
 pub use event::{BillLine, Entry, Event, Header, Offset, Placed};
 pub use fate::{FIRST_ABUSER, FIRST_PROBE, Fates};
 pub use instrument::{
     Address, LedgerRequest, LoadPlan, MemberHealth, PagesRequest, PressOrder, Pressed, ProbePlan,
-    Sighting, WatchList, Watched,
+    Sighted, Sighting, WatchList, Watched,
 };
 pub use limits::StoredThresholds;
 pub use processors::Processors;
 pub use span::{Span, SpanKind};
-pub use store::{FORMAT, OLDEST_FORMAT, StoreError, read_entries, write_entry};
+pub use store::{
+    FORMAT, OLDEST_FORMAT, Recorded, StoreError, Unknown, read_entries, read_recorded, write_entry,
+    write_numbered,
+};
 pub use stored::{
     STORED_BYTES, STORED_HEADER, StoredError, StoredReadings, encode_stored, stored_footer,
 };

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disks, evidence,
+    clocks, disks, evidence,
     figures::{ClassToll, EntryFault, EpisodeFigures, EpisodeState, LedgerFigures, Toll},
     judgement::{Clause, Judgement, Verdict},
     outage::Outage,
@@ -110,6 +110,7 @@ pub fn tried(drill: &Drill, judgement: &Judgement) -> Vec<Tried> {
             };
             let blow = Blow::from_name(episode.fault.name())?;
             let doubt = own_doubt(row)
+                .or_else(|| clocks::stalled(&row.name, judgement))
                 .or_else(|| standstill(row, judgement))
                 .or_else(|| common.clone());
             Some(one(judgement, row, subject, blow, doubt))

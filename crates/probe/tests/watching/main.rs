@@ -13,7 +13,7 @@ use drill::{Component, Role};
 use fake::Fake;
 use futures_util::{Stream, StreamExt};
 use probe::{Board, Ports, ProbeError, serve, watch};
-use timeline::{MemberHealth, Sighting, WatchList, Watched};
+use timeline::{MemberHealth, Sighted, Sighting, WatchList, Watched};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -46,15 +46,24 @@ fn list(members: &[(&str, Component, &Fake)]) -> WatchList {
         vip: "127.0.0.1".into(),
         password: "secret".into(),
         every: Duration::from_millis(100),
+        zero_unix_ns: clock::unix_ns(),
     }
 }
 
+/// The next sighting without its time.
+async fn next(
+    sightings: &mut (impl Stream<Item = Result<Sighted, ProbeError>> + Unpin),
+) -> Option<Result<Sighting, ProbeError>> {
+    let sighted = sightings.next().await?;
+    Some(sighted.map(|sighted| sighted.sighting))
+}
+
 async fn next_health(
-    sightings: &mut (impl Stream<Item = Result<Sighting, ProbeError>> + Unpin),
+    sightings: &mut (impl Stream<Item = Result<Sighted, ProbeError>> + Unpin),
 ) -> MemberHealth {
     within("a member's health", async {
         loop {
-            match sightings.next().await {
+            match next(sightings).await {
                 Some(Ok(Sighting::Member(health))) => return health,
                 Some(Ok(
                     Sighting::Counter { .. } | Sighting::Processors(_) | Sighting::DiskStall(_),
@@ -106,13 +115,40 @@ async fn health_is_told_at_first_sight_and_at_each_change() {
 }
 
 #[tokio::test]
+async fn a_sighting_carries_the_observers_time_and_not_that_of_its_receipt() {
+    let (_api, observer, list) = one_service().await;
+    let mut sightings = watch(observer, &list).await.unwrap();
+    let mut last = None;
+    within("a few sightings", async {
+        for _ in 0..3 {
+            last = Some(sightings.next().await.unwrap().unwrap().at);
+        }
+    })
+    .await;
+    let now = clock::unix_ns() - list.zero_unix_ns;
+    let at = last.unwrap().0;
+    assert!(at > 0 && at < now + 50_000_000, "{at} ns of {now}");
+}
+
+#[tokio::test]
+async fn both_sides_of_a_question_for_the_clocks_agree() {
+    let (_api, observer, _) = one_service().await;
+    let before = clock::read();
+    let read = within("clocks", probe::clocks(observer)).await.unwrap();
+    let after = clock::read();
+    assert!((before.monotonic_ns..=after.monotonic_ns).contains(&read.monotonic_ns));
+    let nobody = SocketAddr::from(([127, 0, 0, 9], observer.port()));
+    assert!(probe::clocks(nobody).await.is_err());
+}
+
+#[tokio::test]
 async fn counters_follow_the_first_look() {
     let (_api, observer, list) = one_service().await;
     let mut sightings = watch(observer, &list).await.unwrap();
     next_health(&mut sightings).await;
     let counter = within("a counter", async {
         loop {
-            match sightings.next().await {
+            match next(&mut sightings).await {
                 Some(Ok(Sighting::Processors(_) | Sighting::DiskStall(_))) => {}
                 other => return other.unwrap().unwrap(),
             }
@@ -135,7 +171,7 @@ async fn the_machine_is_told_of_every_second() {
     let mut told = vec![];
     within("two looks at the machine", async {
         while told.len() < 2 {
-            if let Some(Ok(Sighting::Processors(processors))) = sightings.next().await {
+            if let Some(Ok(Sighting::Processors(processors))) = next(&mut sightings).await {
                 told.push(processors);
             }
         }
@@ -257,7 +293,7 @@ async fn silence_is_an_error_and_ends_the_stream() {
 #[tokio::test]
 async fn what_is_not_a_sighting_is_an_error() {
     let (_api, _, list) = one_service().await;
-    let observer = falls_silent_after("{\"sighting\":\"ghost\"}\n").await;
+    let observer = falls_silent_after("{\"at\":1,\"sighting\":\"ghost\"}\n").await;
     let mut sightings = watch(observer, &list).await.unwrap();
     let error = within("an error", sightings.next())
         .await
