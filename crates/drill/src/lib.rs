@@ -3,12 +3,14 @@
 //! This crate parses and validates a drill file into a value that can't be wrong. It is pure: no clock,
 //! no network, no runtime. Everything random is drawn from the drill's seed, so that a plan can be replayed.
 
+pub mod behaviour;
 mod by_hand;
 mod contract;
 mod draw;
 mod fault;
 mod file;
 mod guard;
+pub mod schedule;
 pub mod survival;
 mod target;
 mod traffic;
