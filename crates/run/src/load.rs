@@ -123,6 +123,7 @@ struct Tally {
 
 impl Tally {
     fn new(plan: Arc<LoadPlan>, contract: &Contract) -> Self {
+        let request_timeout = plan.traffic.request_timeout();
         Self {
             plan,
             partial: Vec::new(),
@@ -130,7 +131,7 @@ impl Tally {
             arrivals: 0,
             bad: 0,
             second: (0, 0),
-            budget: LiveBudget::new(contract),
+            budget: LiveBudget::new(contract, request_timeout),
         }
     }
 
