@@ -123,3 +123,137 @@ impl Kept {
         (count > 0).then(|| (format!("arrivals: {}", told.join(", ")), count))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Judgement, Verdict,
+        testing::{LOAD_FROM_S, Run},
+    };
+    use timeline::{Event, Outcome};
+
+    /// The healthy run, with the arrivals that its schedule wants.
+    fn scheduled() -> Run {
+        let mut run = Run::healthy();
+        let header = run.header();
+        header.schedule = SCHEDULE;
+        let (seed, traffic) = (header.drill.seed, header.drill.traffic.clone());
+        let schedule = Schedule::new(seed, traffic.clone(), traffic.real_span());
+        run.arrivals.clear();
+        for user in schedule.users() {
+            let grids = match user.kind {
+                Kind::Monitor => vec![(user, Some(Class::Ingest))],
+                Kind::Clinician => vec![
+                    (user, None),
+                    (user.half_a_period_later(), Some(Class::Live)),
+                ],
+            };
+            for (grid, class) in grids {
+                for slot in schedule.slots(grid) {
+                    let class =
+                        class.unwrap_or_else(|| action(seed, user.number, slot.number).class());
+                    run.arrivals.push(arrival(user.number, class, slot.due));
+                }
+            }
+        }
+        recounted(run)
+    }
+
+    fn arrival(user: u32, class: Class, since: std::time::Duration) -> Arrival {
+        let due = since + std::time::Duration::from_secs(LOAD_FROM_S);
+        let due = Offset::from(due);
+        Arrival {
+            user,
+            class,
+            outcome: Outcome::Ok,
+            again: false,
+            status: 200,
+            due,
+            sent: due,
+            done: Offset(due.0 + 5_000_000),
+        }
+    }
+
+    fn recounted(mut run: Run) -> Run {
+        run.arrivals.sort_by_key(|arrival| arrival.done);
+        let all = run.arrivals.len() as u64;
+        for entry in &mut run.entries {
+            if let Event::LoadEnded { arrivals } = &mut entry.event {
+                *arrivals = all;
+            }
+        }
+        run
+    }
+
+    /// What is said of the schedule, if anything.
+    fn said(run: &Run) -> Option<String> {
+        let judgement: Judgement = run.judge();
+        let mut doubts = judgement.findings.iter();
+        let doubt = doubts.find(|finding| finding.title == "schedule not kept")?;
+        assert_eq!(doubt.verdict, Verdict::Unproven);
+        Some(doubt.measured.text.clone())
+    }
+
+    #[test]
+    fn a_recording_that_follows_its_schedule_is_not_doubted() {
+        let mut run = scheduled();
+        assert_eq!(said(&run), None);
+        // Alerts, streams that were opened again, a surge and probes are not on the curve's grid.
+        let strange = std::time::Duration::from_millis(20_001);
+        run.arrivals.push(arrival(0, Class::Alert, strange));
+        run.arrivals.push(arrival(20, Class::Ingest, strange));
+        run.arrivals
+            .push(arrival(timeline::FIRST_PROBE, Class::Admin, strange));
+        let clinician = run
+            .arrivals
+            .iter()
+            .find(|a| a.class == Class::Live)
+            .unwrap()
+            .user;
+        run.arrivals.push(arrival(clinician, Class::Live, strange));
+        assert_eq!(said(&recounted(run)), None);
+    }
+
+    #[test]
+    fn what_is_missing_or_too_many_or_off_the_grid_is_told() {
+        let mut run = scheduled();
+        run.arrivals.remove(40);
+        assert_eq!(
+            said(&recounted(run)).as_deref(),
+            Some("arrivals: 1 missing")
+        );
+        let mut run = scheduled();
+        run.arrivals.push(run.arrivals[40]);
+        assert_eq!(
+            said(&recounted(run)).as_deref(),
+            Some("arrivals: 1 too many")
+        );
+        let mut run = scheduled();
+        let place = run.arrivals.iter().position(|a| a.class == Class::Ingest);
+        run.arrivals[place.unwrap()].due.0 += 1;
+        let text = "arrivals: 1 missing, 1 off their user's grid";
+        assert_eq!(said(&recounted(run)).as_deref(), Some(text));
+    }
+
+    #[test]
+    fn another_class_than_the_schedules_is_off_the_grid() {
+        let mut run = scheduled();
+        let place = run.arrivals.iter().position(|a| a.class == Class::Read);
+        run.arrivals[place.unwrap()].class = Class::Static;
+        let text = "arrivals: 1 missing, 1 off their user's grid";
+        assert_eq!(said(&run).as_deref(), Some(text));
+    }
+
+    #[test]
+    fn a_recording_that_tells_no_schedule_or_was_cut_short_is_not_checked() {
+        let mut run = scheduled();
+        run.arrivals.truncate(100);
+        let cut = run.without(|event| matches!(event, Event::LoadEnded { .. }));
+        assert_eq!(said(&cut), None);
+        let mut run = scheduled();
+        run.arrivals.truncate(100);
+        run.header().schedule = 0;
+        assert_eq!(said(&recounted(run)), None);
+    }
+}
