@@ -182,6 +182,7 @@ impl<T> Recording<T> {
             started_at: String::new(),
             drill: self.drill.clone(),
             zero_unix_ns: self.zero_unix_ns,
+            schedule: 0,
             project: String::new(),
             members: vec![],
             machine: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use wire::{PATIENTS, Thresholds, WARDS};
 
-use crate::derive_seed;
+use crate::{Class, derive_seed};
 
 /// Part of the seed that chooses actions.
 const ACTIONS: u64 = 0xac;
@@ -30,6 +30,17 @@ pub enum Action {
     Thresholds(u32, Thresholds),
     /// Loads an asset, through the CDN.
     Asset(&'static str),
+}
+
+impl Action {
+    /// The class of traffic that it belongs to.
+    pub fn class(self) -> Class {
+        match self {
+            Self::Ward(_) | Self::Patient(_) | Self::PatientVitals(_) => Class::Read,
+            Self::Thresholds(..) => Class::Admin,
+            Self::Asset(_) => Class::Static,
+        }
+    }
 }
 
 /// What clinician `user` does in slot `number`: 45 % a ward's page, 20 % a patient, 20 % a patient's

@@ -10,6 +10,7 @@ mod draw;
 mod fault;
 mod file;
 mod guard;
+pub mod schedule;
 pub mod survival;
 mod target;
 mod traffic;

@@ -107,6 +107,7 @@ fn entries(drill: Drill, load: Duration) -> Vec<Entry> {
         started_at: String::new(),
         drill,
         zero_unix_ns: 0,
+        schedule: 0,
         project: String::new(),
         machine: BTreeMap::new(),
         bill: vec![],

@@ -86,7 +86,7 @@ fn worst<'a>(
 ) -> Option<(Class, f64)> {
     let promised = tolls.filter(|toll| contract.classes.contains(&toll.class));
     let promised: Vec<_> = promised.cloned().collect();
-    let worst = toll::worst(&promised).filter(|toll| toll.bad > 0)?;
+    let worst = toll::worst(&promised).filter(|toll| toll.has_lost())?;
     Some((worst.class, worst.bad_second_equivalents))
 }
 

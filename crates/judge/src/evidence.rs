@@ -91,6 +91,8 @@ pub(crate) fn findings(
     doubts.extend(not_run(story));
     doubts.extend(not_recovered(story));
     doubts.extend(silent_classes(story, tally));
+    doubts.extend(out_of_order(tally));
+    doubts.extend(off_schedule(tally));
     if doubts.is_empty() {
         let text = format!(
             "{} arrivals recorded without a gap, {} faults proven, generator late by {} at p99.9",
@@ -273,6 +275,21 @@ fn silent_classes(story: &Story, tally: &Tally) -> Vec<Finding> {
     classes
         .map(|class| doubt("class without requests", class.to_string(), 0.0, why))
         .collect()
+}
+
+/// The outages of a recording are told in the order in which its arrivals were due.
+fn out_of_order(tally: &Tally) -> Option<Finding> {
+    let count = tally.disordered;
+    let text = format!("{count} arrivals recorded long after their end");
+    let why = "Whether they were part of an outage can't be told.";
+    (count > 0).then(|| doubt("recording out of order", text, count as f64, why))
+}
+
+/// The generator sent what the schedule wants, and nothing else.
+fn off_schedule(tally: &Tally) -> Option<Finding> {
+    let (text, count) = tally.scheduled.as_ref()?.doubt()?;
+    let why = "What was not asked, or not recorded, may have been what went wrong.";
+    Some(doubt("schedule not kept", text, count as f64, why))
 }
 
 fn in_ms(ms: Option<f64>) -> String {

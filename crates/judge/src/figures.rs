@@ -27,14 +27,16 @@ pub struct ClassToll {
     pub good_again: Option<u64>,
     /// Seconds in which more than [`crate::BAD_SECOND_ABOVE_PERCENT`] of the class's requests were bad.
     pub bad_seconds: u64,
-    /// Sum over the seconds of the share of bad requests.
+    /// Time without a good answer, in seconds: each request speaks for the time from half way to the one before it to half way
+    /// to the one after it, steady probes among them. Of the live class, the time that followers were without a working stream,
+    /// each moment as the share of them, where the recording tells it.
     pub bad_second_equivalents: f64,
     /// Seconds in which more than half of the class's requests were bad.
     pub down_seconds: u64,
     /// Longest run of such seconds without a better one between them.
     pub longest_outage_s: u64,
-    /// Time without a good answer that the class's requests are too far apart to show, in seconds; none in figures that do
-    /// not tell it.
+    /// Time without a good answer that the class's requests are too far apart to show, in seconds: the longest time between two
+    /// of them, and of a run the sum over its episodes. None in figures that do not tell it, and of a class that nobody asks for.
     #[serde(default)]
     pub resolution_s: Option<f64>,
 }

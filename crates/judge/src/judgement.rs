@@ -22,6 +22,7 @@ use crate::{
     pressure, series,
     story::Story,
     strain::{self, StrainFigures},
+    streams::StreamFigures,
     tally::Tally,
     uptime::WorstWindow,
     witnesses::{self, Witness},
@@ -245,6 +246,9 @@ pub struct Judgement {
     /// The worst window of the users' time, for each of several lengths.
     #[serde(default)]
     pub user_uptime: Vec<WorstWindow>,
+    /// What followers of live streams went through; none in recordings that do not tell it.
+    #[serde(default)]
+    pub streams: Option<StreamFigures>,
     /// The time outside all episodes.
     pub quiet: QuietFigures,
     /// What each episode took of the outage budget.
@@ -315,6 +319,7 @@ pub(crate) fn assemble(
         pressures: pressure::figures(story, tally),
         strain: strain::figures(story, tally),
         user_uptime: tally.uptime.worst(),
+        streams: tally.streams,
         confidence: confidence::confidence(drill, &episodes, &quiet),
         quiet,
         ledger: kept.ledger,

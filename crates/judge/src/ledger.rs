@@ -24,7 +24,7 @@ pub(crate) const MOST_NAMED: usize = 100;
 
 /// Slots of one user, a bit each.
 #[derive(Debug, Clone, Default)]
-struct Slots(Vec<u64>);
+pub(crate) struct Slots(Vec<u64>);
 
 impl Slots {
     /// Sets a bit and says whether it was set before.
@@ -38,7 +38,17 @@ impl Slots {
         before
     }
 
-    fn has(&self, slot: u32) -> bool {
+    /// Sets a bit and says whether that is new.
+    pub(crate) fn set_anew(&mut self, slot: u32) -> bool {
+        !self.set(slot)
+    }
+
+    /// Number of bits set.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    pub(crate) fn has(&self, slot: u32) -> bool {
         let word = self.0.get(slot as usize / 64);
         word.is_some_and(|word| word & (1 << (slot % 64)) != 0)
     }

@@ -1,7 +1,6 @@
 //! From a recorded run to its verdict: a pure function of the timeline and the arrivals.
 //!
-//! [`judge`] reads the arrivals once, in whatever order they were recorded, with memory bounded by the run's
-//! length. The same recording always gives the same [`Judgement`], byte for byte. What a user saw is judged
+//! [`judge`] reads the arrivals once, in the order in which they ended, with memory bounded by the run's length. The same recording always gives the same [`Judgement`], byte for byte. What a user saw is judged
 //! from the outside alone; what the members said of themselves explains, but never acquits.
 //!
 //! A verdict has three values: a promise was [held](Verdict::Held), was [broken](Verdict::Broken), or the
@@ -30,20 +29,24 @@ mod members;
 #[cfg(test)]
 mod mutations;
 mod noise;
+mod order;
 mod outage;
 mod pages;
 mod pressure;
 mod primaries;
+mod schedule;
 mod series;
 mod slots;
 mod story;
 mod strain;
+mod streams;
 pub mod survival;
 mod tally;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod toll;
 mod uptime;
 mod users;
@@ -80,6 +83,7 @@ pub use pages::PageFigures;
 pub use pressure::PressureFigures;
 pub use slots::{BAD_SECOND_ABOVE_PERCENT, OUTAGE_FROM_S};
 pub use strain::StrainFigures;
+pub use streams::StreamFigures;
 pub use uptime::WorstWindow;
 pub use witnesses::Witness;
 

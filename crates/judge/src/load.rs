@@ -26,7 +26,7 @@ pub(crate) fn figures(story: &Story, tally: &Tally) -> LoadFigures {
     let answered: u64 = tally
         .outcomes
         .iter()
-        .map(|by| by[Outcome::Ok as usize])
+        .map(|by| by[Outcome::Ok as usize] + by[Outcome::Unobserved as usize])
         .sum();
     let not_sent = tally
         .outcomes
@@ -41,7 +41,7 @@ pub(crate) fn figures(story: &Story, tally: &Tally) -> LoadFigures {
         peak_users: traffic.peak_users(),
         users_seen: tally.users.seen().into_iter().max().unwrap_or(0),
         users_due: tally.users.due(traffic),
-        arrivals: tally.arrivals - tally.abuse,
+        arrivals: tally.arrivals - tally.abuse - tally.probes,
         bad: counted - answered,
         peak_requests_per_s: tally.slots.peak_rate(PEAK_OVER_S),
         mean_requests_per_s: match seconds > 0.0 {

@@ -10,11 +10,6 @@ use crate::{
     slots::{CLASSES, index},
 };
 
-/// Good answers of one class that are remembered, the last that were read. Arrivals are read in the order in
-/// which they ended, so a bad request may follow good ones that were due after it: those of its patience,
-/// which is 2 s of 8000 requests.
-const REMEMBERED: usize = 1 << 14;
-
 /// What one episode kept one class from, from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outage {
@@ -25,12 +20,13 @@ pub struct Outage {
     pub lasted_s: Option<f64>,
 }
 
-/// The outages of all episodes, request by request.
+/// The outages of all episodes, request by request in the order in which they were due.
 #[derive(Debug)]
 pub(crate) struct Outages {
-    recent: [Recent; CLASSES],
     /// One for each episode of the drill.
     spans: Vec<[Option<Span>; CLASSES]>,
+    /// Episodes whose outage has no end yet, by class.
+    open: [Vec<usize>; CLASSES],
 }
 
 /// From the first bad request to the first good one after the last bad.
@@ -41,45 +37,40 @@ struct Span {
     good_after: Option<Offset>,
 }
 
-/// Due times of the good answers read last.
-#[derive(Debug, Clone, Default)]
-struct Recent {
-    due: Vec<Offset>,
-    next: usize,
-}
-
 impl Outages {
     /// For a drill of that many episodes.
     pub(crate) fn new(episodes: usize) -> Self {
         Self {
-            recent: Default::default(),
             spans: vec![[None; CLASSES]; episodes],
+            open: Default::default(),
         }
     }
 
     /// Counts a bad request that falls to an episode.
     pub(crate) fn bad(&mut self, episode: usize, class: usize, due: Offset) {
-        let recent = &self.recent[class];
-        match &mut self.spans[episode][class] {
-            Some(span) => span.stretch(due, recent),
-            none => {
-                *none = Some(Span {
-                    first_bad: due,
-                    last_bad: due,
-                    good_after: recent.first_after(due),
-                });
-            }
+        let begins = Span {
+            first_bad: due,
+            last_bad: due,
+            good_after: None,
+        };
+        let span = self.spans[episode][class].get_or_insert(begins);
+        (span.last_bad, span.good_after) = (due, None);
+        if !self.open[class].contains(&episode) {
+            self.open[class].push(episode);
         }
     }
 
-    /// Counts a good answer: it may end the outage of any episode before it.
+    /// Counts a good answer: it ends the outage of any episode before it, until the next bad request.
     pub(crate) fn good(&mut self, class: usize, due: Offset) {
-        self.recent[class].remember(due);
-        for span in self.spans.iter_mut().filter_map(|by| by[class].as_mut()) {
-            if due > span.last_bad && span.good_after.is_none_or(|first| due < first) {
+        let spans = &mut self.spans;
+        self.open[class].retain(|episode| match &mut spans[*episode][class] {
+            // Good and bad at one moment: the outage is not over.
+            Some(span) if span.last_bad < due => {
                 span.good_after = Some(due);
+                false
             }
-        }
+            _ => true,
+        });
     }
 
     /// Class by class what an episode cost; classes without a bad request are left out.
@@ -94,34 +85,6 @@ impl Outages {
             })
         };
         Class::ALL.into_iter().filter_map(outage).collect()
-    }
-}
-
-impl Span {
-    fn stretch(&mut self, due: Offset, recent: &Recent) {
-        self.first_bad = self.first_bad.min(due);
-        if due <= self.last_bad {
-            return;
-        }
-        self.last_bad = due;
-        // A good one beyond the new end is still the first; where there was none at all, there is none now.
-        if self.good_after.is_some_and(|first| first <= due) {
-            self.good_after = recent.first_after(due);
-        }
-    }
-}
-
-impl Recent {
-    fn remember(&mut self, due: Offset) {
-        match self.due.get_mut(self.next) {
-            Some(oldest) => *oldest = due,
-            None => self.due.push(due),
-        }
-        self.next = (self.next + 1) % REMEMBERED;
-    }
-
-    fn first_after(&self, at: Offset) -> Option<Offset> {
-        self.due.iter().copied().filter(|due| *due > at).min()
     }
 }
 
@@ -156,17 +119,16 @@ mod tests {
         assert_eq!(lasted([(0, false), (1, true)]), Some(None));
     }
 
-    /// What timed out is told of after what came later and was answered at once.
     #[test]
-    fn a_bad_request_may_be_told_after_later_good_ones() {
+    fn a_good_request_at_the_moment_of_a_bad_one_does_not_end_it() {
         let requests = [
-            (30, false),
-            (20, false),
-            (40, false),
             (10, true),
-            (25, true),
+            (10, false),
+            (20, false),
+            (30, true),
+            (40, false),
         ];
-        assert_eq!(lasted(requests), Some(Some(0.02)));
+        assert_eq!(lasted(requests), Some(Some(0.03)));
     }
 
     #[test]
@@ -181,27 +143,14 @@ mod tests {
         assert_eq!(outages.of(0).len(), 1);
     }
 
-    #[test]
-    fn memory_is_bounded_and_the_newest_answers_count() {
-        let healthy = (0..3 * REMEMBERED as u64).map(|ms| (ms, false));
-        let last = 3 * REMEMBERED as u64;
-        let end = [(last + 5, false), (last, true)];
-        assert_eq!(lasted(healthy.chain(end)), Some(Some(0.005)));
-        let mut recent = Recent::default();
-        (0..100_000).for_each(|ns| recent.remember(Offset(ns)));
-        assert_eq!(recent.due.len(), REMEMBERED);
-    }
-
     proptest! {
         #[test]
-        fn it_agrees_with_a_sorted_list_in_any_order(
-            all in prop::collection::btree_map(0_u64..500, any::<bool>(), 1..60).prop_flat_map(|all| {
-                Just(all.into_iter().collect::<Vec<_>>()).prop_shuffle()
-            }),
+        fn it_agrees_with_the_first_and_the_last_bad_one(
+            all in prop::collection::btree_map(0_u64..500, any::<bool>(), 1..60),
         ) {
-            let bad = || all.iter().filter(|(_, bad)| *bad).map(|(due, _)| *due);
+            let bad = || all.iter().filter(|(_, bad)| **bad).map(|(due, _)| *due);
             let truth = bad().min().zip(bad().max()).map(|(first, last)| {
-                let good = all.iter().filter(|(due, bad)| !bad && *due > last);
+                let good = all.iter().filter(|(due, bad)| !**bad && **due > last);
                 good.map(|(due, _)| (due - first) as f64 / 1000.0).min_by(f64::total_cmp)
             });
             prop_assert_eq!(lasted(all.clone()), truth);

@@ -4,16 +4,20 @@ use std::{collections::BTreeMap, io::Read};
 
 use drill::Class;
 use hdrhistogram::Histogram;
-use timeline::{Arrival, ArrivalError, Arrivals, NEVER, Offset, Outcome};
+use timeline::{Arrival, ArrivalError, Arrivals, NEVER, Offset, Outcome, Span};
 
 use crate::{
     latency::{self, Latencies},
     ledger::Acknowledged,
+    order::InOrder,
     outage::Outages,
     pressure::Pressures,
+    schedule::Kept,
     series::AnsweredOverTime,
     slots::{CLASSES, Slots, index},
     story::{Story, Stretch},
+    streams::{StreamFigures, Times, streams},
+    timing::Timing,
     uptime::Uptime,
     users::Users,
 };
@@ -31,6 +35,10 @@ pub(crate) struct Tally {
     pub(crate) arrivals: u64,
     /// Of those, abusers'.
     pub(crate) abuse: u64,
+    /// Of those, steady probes': they are timed and nothing else.
+    pub(crate) probes: u64,
+    /// Of those, recorded so late that what was due after them had been counted.
+    pub(crate) disordered: u64,
     /// Those who came with a fault of the load.
     pub(crate) pressures: Pressures,
     /// Arrivals due beyond the end of the timeline; counted nowhere else.
@@ -49,8 +57,37 @@ pub(crate) struct Tally {
     pub(crate) shares: Vec<Share>,
     pub(crate) outages: Outages,
     pub(crate) uptime: Uptime,
+    /// What followers of live streams went through, where the recording tells it.
+    pub(crate) streams: Option<StreamFigures>,
+    /// What of the schedule has come, where the recording follows one.
+    pub(crate) scheduled: Option<Kept>,
+    /// The load's begin and its end.
+    load: (Offset, Offset),
+    /// Whether the load came to its end: until then, followers have not told how long they stayed.
+    ended: bool,
+    order: InOrder<Timed>,
+    timing: Timing,
     /// Whether the contract names a class.
     promised: [bool; CLASSES],
+}
+
+/// What is counted in the order in which arrivals were due.
+#[derive(Debug, Clone, Copy)]
+struct Timed {
+    user: u32,
+    share: u32,
+    class: u8,
+    bad: bool,
+    probe: bool,
+}
+
+/// Whether an arrival is a request without a good answer. Of an alert that nobody could observe, nothing is known.
+pub(crate) fn is_bad(arrival: &Arrival) -> bool {
+    match arrival.outcome {
+        Outcome::Unobserved => false,
+        Outcome::Ok => arrival.done == NEVER,
+        _ => true,
+    }
 }
 
 /// What falls to one episode, or to the quiet time.
@@ -64,6 +101,10 @@ pub(crate) struct Share {
     pub(crate) bad_slots: BTreeMap<usize, [u32; CLASSES]>,
     /// Due times of the first and the last bad request.
     pub(crate) bad_span: Option<(Offset, Offset)>,
+    /// Time without a good answer, in seconds.
+    pub(crate) lost_s: [f64; CLASSES],
+    /// Longest time in which the class could not show an outage, in seconds; none where the share has no time at all.
+    pub(crate) resolution_s: [Option<f64>; CLASSES],
 }
 
 impl Share {
@@ -91,6 +132,8 @@ impl Tally {
             stretches: story.stretches(),
             arrivals: 0,
             abuse: 0,
+            probes: 0,
+            disordered: 0,
             pressures: Pressures::new(story),
             strays: 0,
             slots: Slots::default(),
@@ -103,6 +146,12 @@ impl Tally {
             shares: vec![Share::default(); drill.episodes.len() + 1],
             outages: Outages::new(drill.episodes.len()),
             uptime: Uptime::new(story),
+            streams: None,
+            scheduled: Kept::new(story),
+            load: (story.zero(), story.load_end()),
+            ended: story.load_ended.is_some(),
+            order: InOrder::new(drill.traffic.request_timeout()),
+            timing: Timing::default(),
             promised: std::array::from_fn(|class| {
                 drill.contract.classes.contains(&Class::ALL[class])
             }),
@@ -118,14 +167,19 @@ impl Tally {
         &mut self,
         arrivals: &mut Arrivals<impl Read>,
     ) -> Result<Option<String>, ArrivalError> {
-        for arrival in arrivals {
+        let mut spoilt = None;
+        for arrival in arrivals.by_ref() {
             match arrival {
                 Ok(arrival) => self.add(&arrival),
                 Err(ArrivalError::Io(error)) => return Err(error.into()),
-                Err(spoilt) => return Ok(Some(spoilt.to_string())),
+                Err(other) => {
+                    spoilt = Some(other.to_string());
+                    break;
+                }
             }
         }
-        Ok(None)
+        self.close(arrivals.spans());
+        Ok(spoilt)
     }
 
     fn add(&mut self, arrival: &Arrival) {
@@ -134,17 +188,30 @@ impl Tally {
             self.strays += 1;
             return;
         }
+        let (class, bad) = (index(arrival.class), is_bad(arrival));
+        if arrival.is_probe() {
+            self.probes += 1;
+            let share = self.share_of(arrival, bad);
+            self.queue(arrival, class, bad, share);
+            return;
+        }
         self.pressures.add(self.episode_at(arrival.due), arrival);
         if arrival.is_abuse() {
             self.abuse += 1;
             return;
         }
-        let class = index(arrival.class);
-        let bad = arrival.outcome != Outcome::Ok || arrival.done == NEVER;
+        let share = self.share_of(arrival, bad);
+        self.queue(arrival, class, bad, share);
+        self.count(arrival, class, bad, share);
+    }
+
+    /// Counts what does not depend on the order of the arrivals.
+    fn count(&mut self, arrival: &Arrival, class: usize, bad: bool, share: usize) {
         let second = (arrival.due.0 / 1_000_000_000) as usize;
         self.outcomes[class][arrival.outcome as usize] += 1;
         self.slots.add(second, class, bad);
         match arrival.latency() {
+            _ if arrival.outcome == Outcome::Unobserved => {}
             Some(latency) if !bad => {
                 self.latencies[class].good(latency);
                 self.answered.add(arrival.class, arrival.due, latency);
@@ -160,25 +227,101 @@ impl Tally {
         if let Some(ledger) = &mut self.acknowledged {
             ledger.add(arrival);
         }
-        if self.promised[class] {
-            self.uptime.see(arrival.user, arrival.due, !bad);
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.add(arrival);
         }
-        let share = self.share_of(arrival, bad);
         self.shares[share].add(class, second, arrival.due, bad);
         self.shares[share].good_again[class] += u64::from(arrival.again && !bad);
-        match share.checked_sub(1) {
-            Some(episode) if bad => self.outages.bad(episode, class, arrival.due),
-            _ if !bad => self.outages.good(class, arrival.due),
-            _ => {}
+    }
+
+    /// Puts an arrival into the order of due times, and counts those whose turn has come.
+    fn queue(&mut self, arrival: &Arrival, class: usize, bad: bool, share: usize) {
+        let timed = Timed {
+            user: arrival.user,
+            share: share as u32,
+            class: class as u8,
+            bad,
+            probe: arrival.is_probe(),
+        };
+        // A record from nowhere must not hurry the others.
+        let done = if arrival.done < self.horizon {
+            arrival.done
+        } else {
+            NEVER
+        };
+        let in_time = self.order.push(arrival.due, done, timed);
+        // Alerts are recorded when their follower is looked at, however long that takes.
+        self.disordered += u64::from(!in_time && arrival.class != Class::Alert);
+        while let Some((due, timed)) = self.order.pop() {
+            self.fold(due, timed);
         }
     }
 
-    /// Requests of a class that were good only at the second attempt.
-    pub(crate) fn good_again(&self, class: usize) -> u64 {
-        self.shares
-            .iter()
-            .map(|share| share.good_again[class])
-            .sum()
+    /// Counts what depends on the order.
+    fn fold(&mut self, due: Offset, timed: Timed) {
+        let (class, share) = (usize::from(timed.class), timed.share as usize);
+        self.timing.hear(class, self.load.0, due, &self.stretches);
+        self.timing.see(class, due, share, timed.bad);
+        match share.checked_sub(1) {
+            Some(episode) if timed.bad => self.outages.bad(episode, class, due),
+            _ if !timed.bad => self.outages.good(class, due),
+            _ => {}
+        }
+        if self.promised[class] && !timed.probe {
+            self.uptime.see(timed.user, class, due, !timed.bad);
+        }
+    }
+
+    /// Counts those that still wait, and adds up what the order told.
+    fn close(&mut self, spans: &[Span]) {
+        let none = InOrder::new(std::time::Duration::ZERO);
+        for (due, timed) in std::mem::replace(&mut self.order, none).rest() {
+            self.fold(due, timed);
+        }
+        let end = self.load.1;
+        for class in Class::ALL {
+            let class_number = index(class);
+            self.timing
+                .hear(class_number, self.load.0, end, &self.stretches);
+            for (number, share) in self.shares.iter_mut().enumerate() {
+                let of = number.checked_sub(1);
+                let has_time = of.is_none_or(|of| self.stretches.iter().any(|s| s.episode == of));
+                share.lost_s[class_number] = self.timing.lost_s(class_number, number);
+                // Nobody asks for alerts: that none came tells nothing.
+                share.resolution_s[class_number] = (has_time && class != Class::Alert)
+                    .then(|| self.timing.silent_s(class_number, number));
+            }
+        }
+        self.judge_streams(spans);
+    }
+
+    /// Where followers told how long they stayed, the live class is judged by time.
+    fn judge_streams(&mut self, spans: &[Span]) {
+        let times = Times {
+            begin: self.load.0,
+            end: self.load.1,
+            stretches: &self.stretches,
+        };
+        // A stream that was last heard before a fault, and found silent after it, is that fault's doing.
+        let share_at = |at: Offset| self.episode_at(at).map(|episode| episode + 1);
+        let place = |gap: &Span| {
+            share_at(gap.from)
+                .or_else(|| share_at(gap.sure))
+                .unwrap_or(0)
+        };
+        let told = self
+            .ended
+            .then(|| streams(spans, self.shares.len(), times, place));
+        let Some(told) = told.flatten() else { return };
+        let live = index(Class::Live);
+        let by_share = told.lost_s.iter().zip(&told.resolution_s);
+        for (share, (lost_s, resolution_s)) in self.shares.iter_mut().zip(by_share) {
+            share.lost_s[live] = *lost_s;
+            if let Some(resolution) = &mut share.resolution_s[live] {
+                *resolution = *resolution_s;
+            }
+        }
+        self.streams = Some(told.figures);
     }
 
     /// The episode, by its position in the drill, to which a moment belongs.

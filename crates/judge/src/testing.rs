@@ -233,6 +233,7 @@ fn header() -> Header {
         started_at: "2026-01-01T00:00:00Z".into(),
         drill: drill(),
         zero_unix_ns: 0,
+        schedule: 0,
         project: "gameday-small".into(),
         machine: BTreeMap::from([("cpus".into(), "2".into())]),
         bill: vec![BillLine {

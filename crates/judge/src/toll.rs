@@ -4,7 +4,7 @@ use drill::Class;
 
 use crate::{
     figures::{ClassToll, Toll, figure},
-    slots::{Cell, Slots, Span, Sums, index},
+    slots::{CLASSES, Cell, Slots, Span, Sums, index},
     tally::{Share, Tally},
 };
 
@@ -24,27 +24,48 @@ pub(crate) fn of_share(share: &Share, slots: &Slots, classes: &[Class]) -> Toll 
             share.bad[number],
             share.good_again[number],
             Sums::of(with_gaps(spans, slots, number)),
+            Lost {
+                seconds: share.lost_s[number],
+                resolution_s: share.resolution_s[number],
+            },
         )
     });
     summed(by_class.collect())
 }
 
-/// What the whole run cost one class.
-pub(crate) fn of_class(class: Class, tally: &Tally) -> ClassToll {
-    of_slots(class, &tally.slots, tally.good_again(index(class)))
+/// Time without a good answer.
+struct Lost {
+    seconds: f64,
+    resolution_s: Option<f64>,
 }
 
-fn of_slots(class: Class, slots: &Slots, good_again: u64) -> ClassToll {
-    let sum = |value: fn(Cell) -> u32| {
-        let cells = slots.of_class(index(class));
-        cells.map(|cell| u64::from(value(cell))).sum()
+/// What the whole run cost one class.
+pub(crate) fn of_class(class: Class, tally: &Tally) -> ClassToll {
+    of_shares(class, &tally.shares, &tally.slots)
+}
+
+/// The sum of the shares, but for what is counted by seconds of the clock: two shares may have part in one second.
+fn of_shares(class: Class, shares: &[Share], slots: &Slots) -> ClassToll {
+    let number = index(class);
+    let sum = |value: fn(&Share) -> &[u64; CLASSES]| -> u64 {
+        shares.iter().map(|share| value(share)[number]).sum()
     };
+    // An outage may go unseen in each of the episodes; only a run without any has nothing but its quiet time.
+    let (quiet, episodes) = shares.split_at(shares.len().min(1));
+    let told = if episodes.is_empty() { quiet } else { episodes };
     class_toll(
         class,
-        sum(|cell| cell.due),
-        sum(|cell| cell.bad),
-        good_again,
-        Sums::of(slots.spans(index(class))),
+        sum(|share| &share.requests),
+        sum(|share| &share.bad),
+        sum(|share| &share.good_again),
+        Sums::of(slots.spans(number)),
+        Lost {
+            seconds: shares.iter().map(|share| share.lost_s[number]).sum(),
+            resolution_s: told
+                .iter()
+                .filter_map(|share| share.resolution_s[number])
+                .reduce(|a, b| a + b),
+        },
     )
 }
 
@@ -72,22 +93,29 @@ fn with_gaps(
     })
 }
 
-fn class_toll(class: Class, requests: u64, bad: u64, good_again: u64, sums: Sums) -> ClassToll {
+fn class_toll(
+    class: Class,
+    requests: u64,
+    bad: u64,
+    good_again: u64,
+    sums: Sums,
+    lost: Lost,
+) -> ClassToll {
     ClassToll {
         class,
         requests,
         bad,
         good_again: Some(good_again),
         bad_seconds: sums.bad_seconds,
-        bad_second_equivalents: figure(sums.equivalents),
+        bad_second_equivalents: figure(lost.seconds),
         down_seconds: sums.down_seconds,
         longest_outage_s: sums.longest_outage_s,
-        resolution_s: None,
+        resolution_s: lost.resolution_s.map(figure),
     }
 }
 
 fn summed(by_class: Vec<ClassToll>) -> Toll {
-    let worst = worst(&by_class).filter(|toll| toll.bad > 0);
+    let worst = worst(&by_class).filter(|toll| toll.has_lost());
     Toll {
         requests: by_class.iter().map(|toll| toll.requests).sum(),
         bad: by_class.iter().map(|toll| toll.bad).sum(),
@@ -123,6 +151,11 @@ impl ClassToll {
         self.percent((self.requests - self.bad).saturating_sub(self.good_again?))
     }
 
+    /// Whether it lost anything: steady probes and streams show time without a good answer in which no request of a user failed.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.bad > 0 || self.bad_second_equivalents > 0.0
+    }
+
     fn percent(&self, good: u64) -> Option<f64> {
         (self.requests > 0).then(|| figure(100.0 * good as f64 / self.requests as f64))
     }
@@ -154,7 +187,7 @@ mod tests {
             }
         }
         let toll = of_share(&share, &slots, &[Class::ALL[0]]);
-        assert_eq!(toll.by_class[0], of_slots(Class::ALL[0], &slots, 0));
+        assert_eq!(toll.by_class[0], of_shares(Class::ALL[0], &[share], &slots));
         assert_eq!(toll.longest_outage_s, 3);
     }
 

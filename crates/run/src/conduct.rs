@@ -232,6 +232,7 @@ fn header(
         started_at: wall_time(zero_unix_ns),
         drill: drill.clone(),
         zero_unix_ns,
+        schedule: drill::schedule::SCHEDULE,
         project: folder.project(),
         machine,
         bill,

@@ -123,6 +123,7 @@ struct Tally {
 
 impl Tally {
     fn new(plan: Arc<LoadPlan>, contract: &Contract) -> Self {
+        let request_timeout = plan.traffic.request_timeout();
         Self {
             plan,
             partial: Vec::new(),
@@ -130,7 +131,7 @@ impl Tally {
             arrivals: 0,
             bad: 0,
             second: (0, 0),
-            budget: LiveBudget::new(contract),
+            budget: LiveBudget::new(contract, request_timeout),
         }
     }
 
@@ -216,7 +217,10 @@ mod tests {
             done: Offset(2),
         };
         let mut bytes = HEADER.to_vec();
-        (0..3).for_each(|_| bytes.extend(arrival.encode()));
+        for second in 0..3 {
+            let due = Offset(1 + second * 1_000_000_000);
+            bytes.extend(Arrival { due, ..arrival }.encode());
+        }
         bytes.extend(Arrival::footer(3));
         let contract = "availability_percent = 99.99\nmonthly_usd = 600.0\nclasses = ['ingest']";
         let contract = toml::from_str(contract).unwrap();
@@ -229,7 +233,7 @@ mod tests {
         assert!(tally.refresh(&mut now, Duration::from_secs(1)));
         assert!(!tally.refresh(&mut now, Duration::from_millis(1500)));
         assert_eq!((now.requests_per_second, now.users), (3, 5));
-        // All of one second, of 17.28.
-        assert!((now.burned_percent - 100.0 / 17.28).abs() < 0.01);
+        // All of two seconds, of 17.28.
+        assert!((now.burned_percent - 200.0 / 17.28).abs() < 0.01);
     }
 }

@@ -64,6 +64,10 @@ pub struct Header {
     /// recordings of builds that did not write it.
     #[serde(default, skip_serializing_if = "is_unknown")]
     pub zero_unix_ns: u64,
+    /// Version of the generator's schedule, [`drill::schedule::SCHEDULE`], by which the arrivals can be checked; 0 in recordings
+    /// that do not follow it or do not tell.
+    #[serde(default, skip_serializing_if = "is_untold")]
+    pub schedule: u32,
     /// Compose project.
     pub project: String,
     /// Engine version, API version, kernel, cores and memory, in words.
@@ -89,6 +93,11 @@ pub struct Placed {
 /// Whether a build that did not write it left the wall clock's zero out.
 fn is_unknown(zero_unix_ns: &u64) -> bool {
     *zero_unix_ns == 0
+}
+
+/// Whether the arrivals' schedule is not told.
+fn is_untold(schedule: &u32) -> bool {
+    *schedule == 0
 }
 
 /// One line of the bill.

@@ -68,6 +68,7 @@ fn header(drill: Drill) -> Header {
         started_at: "2026-01-01T00:00:00Z".into(),
         drill,
         zero_unix_ns: 0,
+        schedule: 0,
         project: "gameday-sample".into(),
         machine: BTreeMap::from([
             ("cores".into(), "2".into()),

@@ -59,6 +59,7 @@ fn header(run: &str) -> Event {
         started_at: "2026-01-01T00:00:00Z".into(),
         drill: small(),
         zero_unix_ns: 1,
+        schedule: 0,
         project: "gameday-small".into(),
         machine: BTreeMap::new(),
         bill: vec![BillLine {
