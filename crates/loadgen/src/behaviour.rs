@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use drill::derive_seed;
 use wire::{PATIENTS, Thresholds, WARDS};
 
+use crate::content::asset_name;
+
 /// Part of the seed that chooses actions.
 const ACTIONS: u64 = 0xac;
 /// Part of the seed that chooses the ward that a clinician follows.
 const FOLLOWS: u64 = 0xf0;
-/// The assets of the application.
-const ASSETS: [&str; 3] = ["app.js", "style.css", "logo.svg"];
 
 /// One action of a clinician.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn action(seed: u64, user: u32, number: u32) -> Action {
         45..65 => Action::Patient(patient),
         65..85 => Action::PatientVitals(patient),
         85..90 => Action::Thresholds(patient, thresholds(draw >> 8)),
-        _ => Action::Asset(ASSETS[(draw >> 32) as usize % ASSETS.len()]),
+        _ => Action::Asset(asset_name((draw >> 32) as usize)),
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
                 Action::Patient(id) | Action::PatientVitals(id) | Action::Thresholds(id, _) => {
                     assert!((1..=PATIENTS).contains(&id));
                 }
-                Action::Asset(name) => assert!(ASSETS.contains(&name)),
+                Action::Asset(name) => assert!((0..3).any(|n| asset_name(n) == name)),
             }
         }
         assert_eq!(action(8, 1, 5), action(8, 1, 5));

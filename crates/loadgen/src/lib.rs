@@ -8,6 +8,7 @@
 mod alerts;
 mod backoff;
 mod behaviour;
+mod content;
 mod drive;
 mod flood;
 mod http;
@@ -22,6 +23,7 @@ mod tally;
 mod told;
 mod user;
 mod versions;
+mod visible;
 mod world;
 
 pub use behaviour::{Action, action, ward_followed};
