@@ -21,7 +21,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use wire::{Accepted, Patient, Reading, Thresholds, ward_of};
+use wire::{
+    Accepted, PATIENTS, Patient, Reading, StoredReading, Thresholds, Ward, WardPatient, ward_of,
+};
 
 use crate::records::Records;
 use crate::store::Store;
@@ -228,15 +230,54 @@ impl Conduct {
             let accepted = serde_json::to_vec(&Accepted { reading_id });
             return (StatusCode::ACCEPTED, json(accepted));
         }
+        if let Some(asset) = asset(&path) {
+            return (StatusCode::OK, asset.to_vec());
+        }
         let now = self.clock.now();
-        let rest = path.strip_prefix("/v1/patients/").unwrap_or_default();
-        let (id, page) = rest.split_once('/').unwrap_or((rest, ""));
-        let patient = match (id.parse(), page) {
-            (Ok(id), "thresholds") => self.patient(id, locked(&self.records).change(id, now)),
-            (Ok(id), "") => self.patient(id, locked(&self.records).show(id, now)),
-            _ => return (StatusCode::OK, b"{}".to_vec()),
+        let parts: Vec<&str> = path.split('/').skip(2).collect();
+        let number = |id: &str| id.parse().unwrap_or_default();
+        let page = match parts.as_slice() {
+            ["patients", id, "thresholds"] => {
+                let version = locked(&self.records).change(number(id), now);
+                serde_json::to_vec(&self.patient(number(id), version))
+            }
+            ["patients", id] => {
+                let version = locked(&self.records).show(number(id), now);
+                serde_json::to_vec(&self.patient(number(id), version))
+            }
+            ["patients", id, "vitals"] => serde_json::to_vec(&self.vitals(number(id))),
+            ["wards", id] => serde_json::to_vec(&self.ward(number(id))),
+            _ => return (StatusCode::NOT_FOUND, vec![]),
         };
-        (StatusCode::OK, json(serde_json::to_vec(&patient)))
+        (StatusCode::OK, json(page))
+    }
+
+    fn vitals(&self, id: u32) -> Vec<StoredReading> {
+        let stored = |reading: &Reading| StoredReading {
+            reading: reading.clone(),
+            stored_at_ms: reading.taken_at_ms,
+        };
+        locked(&self.store)
+            .newest(id)
+            .map(stored)
+            .into_iter()
+            .collect()
+    }
+
+    fn ward(&self, id: u32) -> Ward {
+        let store = locked(&self.store);
+        let line = |id| WardPatient {
+            id,
+            name: String::new(),
+            latest: store.newest(id).cloned(),
+        };
+        let patients = (1..=PATIENTS).filter(|patient| ward_of(*patient) == id);
+        Ward {
+            id,
+            made_at_ms: 0,
+            patients: patients.map(line).collect(),
+            alerts: vec![],
+        }
     }
 
     fn patient(&self, id: u32, version: i64) -> Patient {
@@ -248,6 +289,16 @@ impl Conduct {
             version,
             latest: locked(&self.store).newest(id).cloned(),
         }
+    }
+}
+
+/// The content of an asset, the same as the application's.
+fn asset(path: &str) -> Option<&'static [u8]> {
+    match path {
+        "/static/app.js" => Some(include_bytes!("../../api/static/app.js")),
+        "/static/style.css" => Some(include_bytes!("../../api/static/style.css")),
+        "/static/logo.svg" => Some(include_bytes!("../../api/static/logo.svg")),
+        _ => None,
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) answer: Result<Answer, Outcome>,
-    /// Whether it went out a second time; the answer is then the second's.
+    /// Whether it went out a second time, or was offered to a second address; the answer is then the last one's.
     pub(crate) again: bool,
 }
 
@@ -82,6 +82,8 @@ pub(crate) struct Line {
     addresses: Arc<[SocketAddr]>,
     /// Index of the address to try first: the last that served.
     at: usize,
+    /// Whether the latest request was offered to another address than the first, because that one did not accept.
+    failed_over: bool,
     client_id: HeaderValue,
     open: Option<Connection>,
 }
@@ -97,6 +99,7 @@ impl Line {
         Self {
             at: user as usize % addresses.len().max(1),
             addresses,
+            failed_over: false,
             client_id: client_id(user),
             open: None,
         }
@@ -109,6 +112,7 @@ impl Line {
     /// turned out to be dead. Every request of ours is idempotent (RFC 9110, 9.2.2).
     pub(crate) async fn ask(&mut self, ask: &Ask, patience: Patience, tally: &Tally) -> Asked {
         let kept = self.open.as_ref().is_some_and(|c| !c.sender.is_closed());
+        self.failed_over = false;
         let first = self.attempt(ask, patience, tally).await;
         let again = matches!(first, Err(Failure::Unanswered)) && (kept || self.addresses.len() > 1);
         let last = match again {
@@ -120,7 +124,7 @@ impl Line {
         };
         Asked {
             answer: last.map_err(Outcome::from),
-            again,
+            again: again || self.failed_over,
         }
     }
 
@@ -185,7 +189,9 @@ impl Line {
     /// Tries the addresses in turn until one accepts, all of them refuse, or patience ends.
     async fn connect(&mut self, patience: Patience, tally: &Tally) -> Result<(), Outcome> {
         let mut refused = 0;
+        let first = self.at;
         while refused < self.addresses.len() && !patience.left().is_zero() {
+            self.failed_over |= self.at != first;
             // With nowhere else to go, the kernel's own repetitions are all there is.
             let limit = match self.addresses.len() {
                 1 => patience.left(),

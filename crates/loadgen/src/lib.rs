@@ -7,6 +7,7 @@
 
 mod alerts;
 mod backoff;
+mod content;
 mod drive;
 mod flood;
 mod http;
@@ -21,6 +22,7 @@ mod tally;
 mod told;
 mod user;
 mod versions;
+mod visible;
 mod world;
 
 pub use drill::behaviour::{self, Action, action, ward_followed};

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use drill::{Class, alarms, reading};
 use hyper::Method;
-use serde::{Deserialize, de::IgnoredAny};
 use timeline::{Offset, Outcome};
 use wire::{Accepted, Reading, Thresholds, ward_of};
 
 use crate::behaviour::{Action, action};
+use crate::content::{self, VITALS};
 use crate::http::{Ask, Asked, Line};
 use crate::live;
 use crate::schedule::{Kind, User};
+use crate::visible::Shown;
 use crate::world::{Ending, World};
 
 /// Lives through the load as `user`.
@@ -67,7 +68,7 @@ fn taken_at_ms(world: &World, due: Offset) -> i64 {
     i64::try_from((world.zero_unix_ns + due.0) / 1_000_000).unwrap_or(i64::MAX)
 }
 
-fn class_of(action: Action) -> Class {
+pub(crate) fn class_of(action: Action) -> Class {
     match action {
         Action::Ward(_) | Action::Patient(_) | Action::PatientVitals(_) => Class::Read,
         Action::Thresholds(..) => Class::Admin,
@@ -87,20 +88,25 @@ async fn post(world: &World, line: &mut Line, reading: &Reading, due: Offset) ->
         serde_json::from_slice(body)
             .is_ok_and(|Accepted { reading_id }| reading_id == reading.reading_id)
     });
-    if ending.outcome == Outcome::Ok && alarms(reading, &Thresholds::default()) {
-        let ward = ward_of(reading.patient_id);
+    if ending.outcome == Outcome::Ok {
+        let now = world.clock.now();
         world
-            .alerts
-            .announce(ward, reading.reading_id, world.clock.now());
+            .visible
+            .acknowledged(reading.patient_id, reading.taken_at_ms, now);
+        if alarms(reading, &Thresholds::default()) {
+            let ward = ward_of(reading.patient_id);
+            world.alerts.announce(ward, reading.reading_id, now);
+        }
     }
     ending
 }
 
-async fn act(world: &World, line: &mut Line, action: Action, due: Offset) -> Ending {
+/// Does `action`, and checks what comes back.
+pub(crate) async fn act(world: &World, line: &mut Line, action: Action, due: Offset) -> Ending {
     let ask = match action {
         Action::Ward(ward) => Ask::get(format!("/v1/wards/{ward}")),
         Action::Patient(id) => Ask::get(format!("/v1/patients/{id}")),
-        Action::PatientVitals(id) => Ask::get(format!("/v1/patients/{id}/vitals?limit=20")),
+        Action::PatientVitals(id) => Ask::get(format!("/v1/patients/{id}/vitals?limit={VITALS}")),
         Action::Asset(name) => Ask::get(format!("/static/{name}")),
         Action::Thresholds(id, thresholds) => Ask {
             method: Method::PUT,
@@ -111,45 +117,45 @@ async fn act(world: &World, line: &mut Line, action: Action, due: Offset) -> End
     let patience = world.patience(due);
     let sent = world.clock.now();
     let asked = line.ask(&ask, patience, world.recorder.tally()).await;
-    let mut stale = false;
-    let ending = ending(asked, 200, |body| match action {
-        Action::Asset(_) => !body.is_empty(),
-        Action::Thresholds(id, _) => match version(body) {
-            Some(version) => {
-                world.versions.note(id, version, world.clock.now());
-                true
-            }
-            None => false,
-        },
-        Action::Patient(id) => match version(body) {
-            Some(version) => {
-                stale = !world.versions.is_fresh(id, version, sent);
-                world.versions.note(id, version, world.clock.now());
-                true
-            }
-            None => false,
-        },
-        Action::Ward(_) | Action::PatientVitals(_) => {
-            serde_json::from_slice::<IgnoredAny>(body).is_ok()
-        }
-    });
-    match stale {
-        true => Ending {
-            outcome: Outcome::Stale,
-            ..ending
-        },
-        false => ending,
-    }
+    judged(asked, 200, |body| {
+        checked(world, action, body, sent).unwrap_or(Outcome::Wrong)
+    })
 }
 
-/// The version of a patient's record.
-fn version(body: &[u8]) -> Option<i64> {
-    #[derive(Deserialize)]
-    struct Record {
-        version: i64,
-    }
-    let record: Record = serde_json::from_slice(body).ok()?;
-    Some(record.version)
+/// What a complete answer shows; none where it is not what was asked for.
+fn checked(world: &World, action: Action, body: &[u8], sent: Offset) -> Option<Outcome> {
+    let now = world.clock.now();
+    let shown = |patient, latest: Option<&Reading>| Shown {
+        patient,
+        newest_ms: latest.map(|reading| reading.taken_at_ms),
+    };
+    Some(match action {
+        Action::Asset(name) => content::is_asset(name, body).then_some(Outcome::Ok)?,
+        Action::Thresholds(id, _) => {
+            let patient = content::patient(body, id)?;
+            world.versions.note(id, patient.version, now);
+            Outcome::Ok
+        }
+        Action::Patient(id) => {
+            let patient = content::patient(body, id)?;
+            let fresh = world.versions.is_fresh(id, patient.version, sent);
+            world.versions.note(id, patient.version, now);
+            let latest = shown(id, patient.latest.as_ref());
+            let seen = world.visible.look(&[latest], sent, now);
+            if fresh { seen } else { Outcome::Stale }
+        }
+        Action::PatientVitals(id) => {
+            let list = content::vitals(body, id)?;
+            let latest = shown(id, list.first().map(|stored| &stored.reading));
+            world.visible.look(&[latest], sent, now)
+        }
+        Action::Ward(id) => {
+            let page = content::ward(body, id)?;
+            let lines = page.patients.iter();
+            let latest: Vec<_> = lines.map(|p| shown(p.id, p.latest.as_ref())).collect();
+            world.visible.look(&latest, sent, now)
+        }
+    })
 }
 
 fn json(value: &impl serde::Serialize) -> Bytes {
@@ -158,12 +164,23 @@ fn json(value: &impl serde::Serialize) -> Bytes {
 
 /// What an answer means, when `expected` is the status that was asked for.
 pub(crate) fn ending(asked: Asked, expected: u16, is_usable: impl FnOnce(&[u8]) -> bool) -> Ending {
+    judged(asked, expected, |body| match is_usable(body) {
+        true => Outcome::Ok,
+        false => judge_status(expected, false),
+    })
+}
+
+/// What an answer means, when `content` tells it of one with the status `expected`.
+fn judged(asked: Asked, expected: u16, content: impl FnOnce(&[u8]) -> Outcome) -> Ending {
     let (outcome, status) = match asked.answer {
         Err(outcome) => (outcome, 0),
         Ok(answer) => {
             let status = answer.status.as_u16();
-            let fits = status == expected && is_usable(&answer.body);
-            (judge_status(status, fits), status)
+            let outcome = match status == expected {
+                true => content(&answer.body),
+                false => judge_status(status, false),
+            };
+            (outcome, status)
         }
     };
     Ending {

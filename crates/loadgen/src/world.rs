@@ -14,6 +14,7 @@ use crate::alerts::AlertBook;
 use crate::recording::Recorder;
 use crate::schedule::Schedule;
 use crate::versions::Versions;
+use crate::visible::Visible;
 
 /// An arrival that could not be sent within this time of its due time counts as not sent: what a user of
 /// that moment would have seen can no longer be measured.
@@ -50,6 +51,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) recorder: Recorder,
     pub(crate) versions: Arc<Versions>,
+    pub(crate) visible: Arc<Visible>,
     pub(crate) alerts: Arc<AlertBook>,
     /// The platform's address: one, that moves.
     pub(crate) vip: Arc<[SocketAddr]>,
@@ -69,6 +71,7 @@ impl World {
             clock: Clock::anchored(plan.zero_unix_ns),
             recorder,
             versions: Arc::new(Versions::new(plan.stale_after)),
+            visible: Arc::new(Visible::new(plan.visible_within, plan.stale_after)),
             alerts: Arc::new(AlertBook::new()),
             vip: Arc::default(),
             cdn: Arc::default(),
@@ -82,6 +85,7 @@ impl World {
             schedule,
             recorder,
             versions: self.versions.clone(),
+            visible: self.visible.clone(),
             alerts: self.alerts.clone(),
             vip: self.vip.clone(),
             cdn: self.cdn.clone(),

@@ -5,6 +5,7 @@
     reason = "a test's helpers may panic as its functions may"
 )]
 
+mod content;
 mod control;
 mod cost;
 mod live;

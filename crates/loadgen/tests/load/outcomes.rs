@@ -153,9 +153,15 @@ async fn clients_fall_back_to_the_next_address_of_the_cdn() {
     let assets = arrivals
         .iter()
         .filter(|a| matches!(a.class, Class::Read | Class::Static));
-    let delayed = assets.filter(|a| a.latency().unwrap() >= Duration::from_millis(250));
+    let again = assets.clone().filter(|a| a.again).count();
+    let delayed: Vec<_> = assets
+        .filter(|a| a.latency().unwrap() >= Duration::from_millis(250))
+        .collect();
     // A third of the users begins at the stuck address, once each.
-    let delayed = delayed.count();
+    assert!(delayed.iter().all(|a| a.again), "{delayed:?}");
+    // Another third begins at the one that refuses: also that is no answer at the first attempt.
+    assert!(again > delayed.len() && again <= 30, "{again}");
+    let delayed = delayed.len();
     assert!(
         (1..=15).contains(&delayed),
         "{delayed} of {}",

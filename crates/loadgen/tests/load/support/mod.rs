@@ -1,5 +1,6 @@
 //! A tiny platform on a port of its own, and a generator that loads it.
 
+mod pages;
 mod plan;
 mod platform;
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use super::pages::{Newest, other_page, page};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
@@ -28,6 +29,10 @@ pub(crate) enum Mode {
     Status(u16),
     /// Answers with another body than the one that is promised.
     Nonsense,
+    /// Answers reads with the page of somebody else.
+    Astray,
+    /// Takes readings, and never shows one.
+    Blind,
     /// Closes each connection instead of giving a second answer over it; hangs up streams at the first ping.
     OneAnswer,
     /// Hangs up the first so many streams at their first ping.
@@ -44,6 +49,7 @@ pub(crate) struct Seen {
     pub(crate) open_connections: u64,
     pub(crate) readings: Vec<(String, Reading)>,
     pub(crate) paths: Vec<String>,
+    newest: Newest,
 }
 
 #[derive(Clone)]
@@ -115,16 +121,22 @@ impl Platform {
         }
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let (status, body) = match (mode, path.as_str()) {
-            (Mode::Status(status), _) => (status, String::new()),
+            (Mode::Status(status), _) => (status, vec![]),
             (Mode::Nonsense, "/v1/vitals") => (202, accepted(Uuid::nil())),
             (Mode::Nonsense, _) => (200, "<html>".into()),
             (_, "/v1/vitals") => {
                 let reading: Reading = serde_json::from_slice(&body).unwrap();
                 let id = reading.reading_id;
-                self.seen(|seen| seen.readings.push((client, reading)));
+                self.seen(|seen| {
+                    if mode != Mode::Blind {
+                        seen.newest.insert(reading.patient_id, reading.clone());
+                    }
+                    seen.readings.push((client, reading));
+                });
                 (202, accepted(id))
             }
-            _ => (200, r#"{"version":1}"#.into()),
+            (Mode::Astray, path) => (200, self.seen(|seen| other_page(path, &seen.newest))),
+            (_, path) => (200, self.seen(|seen| page(path, &seen.newest))),
         };
         let mut response = Response::new(Full::from(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -185,8 +197,8 @@ impl Platform {
     }
 }
 
-fn accepted(reading_id: Uuid) -> String {
-    serde_json::to_string(&Accepted { reading_id }).unwrap()
+fn accepted(reading_id: Uuid) -> Vec<u8> {
+    serde_json::to_vec(&Accepted { reading_id }).unwrap()
 }
 
 fn alert() -> Alert {
