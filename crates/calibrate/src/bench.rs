@@ -9,7 +9,7 @@ use clock::Clock;
 use drill::Drill;
 use futures_util::TryStreamExt;
 use judge::{Clause, Judgement, Verdict};
-use timeline::{Arrival, Arrivals, Entry, Event, FORMAT, Header, LoadPlan, Offset};
+use timeline::{Arrival, Arrivals, Entry, Event, FORMAT, Header, LoadPlan, Offset, ProbePlan};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -52,6 +52,12 @@ pub(crate) struct Bench {
     pub(crate) clock: Clock,
     zero_unix_ns: u64,
     generator: SocketAddr,
+    /// Steady probes beside the users.
+    pub(crate) probes: Vec<ProbePlan>,
+    /// An address that clients of the CDN try beside the target's, as the first of two.
+    pub(crate) spare: Option<SocketAddr>,
+    /// Share of monitors among the users, where a load is to have both kinds.
+    pub(crate) monitors_percent: Option<u32>,
     _stop: DropGuard,
 }
 
@@ -82,6 +88,9 @@ impl Bench {
             clock,
             zero_unix_ns,
             generator,
+            probes: vec![],
+            spare: None,
+            monitors_percent: None,
             _stop: stop.drop_guard(),
         })
     }
@@ -93,7 +102,7 @@ impl Bench {
         target: SocketAddr,
         script: impl AsyncFnOnce(Offset) -> Result<T, CalibrateError>,
     ) -> Result<Recording<T>, CalibrateError> {
-        let drill = load.drill()?;
+        let drill = load.drill(self.monitors_percent)?;
         let begin = Offset::from(self.clock.now().as_duration() + LEAD);
         let plan = LoadPlan {
             seed: drill.seed,
@@ -103,9 +112,14 @@ impl Bench {
             duration: load.lasts,
             stale_after: drill.contract.stale_at_most,
             visible_within: drill.contract.visible_within,
-            probes: vec![],
+            probes: self.probes.clone(),
             vip: target.to_string(),
-            cdn: vec![target.to_string()],
+            cdn: self
+                .spare
+                .iter()
+                .chain([&target])
+                .map(SocketAddr::to_string)
+                .collect(),
         };
         let witness = Witness::start(self.clock);
         let recording = async {
@@ -129,7 +143,7 @@ impl Bench {
 }
 
 impl Load {
-    fn drill(&self) -> Result<Drill, CalibrateError> {
+    fn drill(&self, monitors: Option<u32>) -> Result<Drill, CalibrateError> {
         let Self { name, users, .. } = self;
         let [every, timeout, span] =
             [self.every, self.timeout, self.lasts].map(|time| format!("{}ms", time.as_millis()));
@@ -141,6 +155,7 @@ impl Load {
                 format!("stale_at_most = \"{}ms\"", bound.as_millis()),
             ),
         };
+        let monitors_percent = monitors.unwrap_or(monitors_percent);
         let mut text = format!(
             r#"
             name = "{name}"

@@ -5,15 +5,20 @@
 //! judges the recording, and sets what was known beside what was measured. A row is *held* within the stated
 //! error and *broken* beyond it; it is *unproven* where the machine was too busy to measure on.
 
+mod alerts;
+mod attempts;
 mod bench;
 mod error;
+mod live;
 mod losses;
 mod outage;
 mod records;
 mod shape;
+mod sparse;
 mod staleness;
 mod stall;
 mod store;
+mod streams;
 mod table;
 mod target;
 mod witness;
@@ -86,6 +91,18 @@ pub async fn self_test(scale: Scale, say: impl Fn(String)) -> Result<Table, Cali
     table.append(patiently(&say, async || staleness::measure(stale).await).await?);
     say(format!("losing one of {readings} readings"));
     table.append(patiently(&say, async || losses::measure(readings).await).await?);
+    say(format!(
+        "silencing and breaking live streams for {outage:?}"
+    ));
+    table.append(patiently(&say, async || streams::measure(outage).await).await?);
+    say("refusing a sparse class for a second".into());
+    table.append(patiently(&say, async || sparse::measure().await).await?);
+    say(format!("closing one of two addresses for {stale:?}"));
+    table.append(patiently(&say, async || attempts::measure(stale).await).await?);
+    say(format!(
+        "leaving out alerts for {shape:?}, and waiting for them"
+    ));
+    table.append(patiently(&say, async || alerts::measure(shape).await).await?);
     Ok(table)
 }
 

@@ -15,6 +15,8 @@ const HEALTHY: Duration = Duration::from_millis(1200);
 /// The stated error. The resolution is one over the rate at each end, 1.6 ms at 625 requests a second; the
 /// rest is for requests that were under way and for timers with a grain of 1 ms.
 const ALLOWED_MS: f64 = 20.0;
+/// The stated error of the users' time: their first and last requests lie up to a period within the load.
+const USERS_ALLOWED_MS: f64 = 60.0;
 
 /// Refuses connections for `lasts` and sets the outage that the judge finds beside it.
 pub(crate) async fn measure(lasts: Duration) -> Result<Table, CalibrateError> {
@@ -54,8 +56,22 @@ pub(crate) async fn measure(lasts: Duration) -> Result<Table, CalibrateError> {
         ALLOWED_MS,
         &conditions,
     );
+    // Everybody is down from a first failed request to the next good one: for as long as the target, in the mean.
+    let users_time_s = (load.lasts - load.every).as_secs_f64();
+    let down = judgement
+        .user_uptime
+        .last()
+        .map(|whole| 100.0 - whole.up_percent);
+    let users = Row::new(
+        "users' time lost, connections refused",
+        MS,
+        known.as_secs_f64() * 1000.0,
+        down.map(|percent| percent / 100.0 * users_time_s * 1000.0),
+        USERS_ALLOWED_MS,
+        &conditions,
+    );
     Ok(Table {
-        rows: vec![row],
+        rows: vec![row, users],
         notes: vec![],
     })
 }

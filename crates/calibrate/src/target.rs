@@ -25,6 +25,7 @@ use wire::{
     Accepted, PATIENTS, Patient, Reading, StoredReading, Thresholds, Ward, WardPatient, ward_of,
 };
 
+use crate::live::{self, Streams};
 use crate::records::Records;
 use crate::store::Store;
 
@@ -41,15 +42,16 @@ pub(crate) struct Slow {
 
 /// What the connections share.
 #[derive(Debug)]
-struct Conduct {
-    clock: Clock,
+pub(crate) struct Conduct {
+    pub(crate) clock: Clock,
     slow: Vec<Slow>,
     requests: AtomicU64,
     /// Whether nothing is answered any more.
     refusing: AtomicBool,
-    frozen: watch::Sender<bool>,
+    pub(crate) frozen: watch::Sender<bool>,
     store: Mutex<Store>,
     records: Mutex<Records>,
+    streams: Mutex<Streams>,
     /// How long each request was kept, from its head to its answer.
     took: Mutex<Vec<Duration>>,
 }
@@ -76,6 +78,7 @@ impl Target {
             frozen: watch::channel(false).0,
             store: Mutex::new(store),
             records: Mutex::default(),
+            streams: Mutex::default(),
             took: Mutex::default(),
         });
         let closing = CancellationToken::new();
@@ -139,6 +142,11 @@ impl Target {
         locked(&self.conduct.records)
     }
 
+    /// The live streams.
+    pub(crate) fn streams(&self) -> MutexGuard<'_, Streams> {
+        locked(&self.conduct.streams)
+    }
+
     /// Looks at what was kept.
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         locked(&self.conduct.store)
@@ -185,6 +193,9 @@ async fn serve(listener: TcpListener, conduct: Arc<Conduct>, closing: Cancellati
 async fn converse(conduct: Arc<Conduct>, stream: TcpStream) {
     // Without it an answer is only later, and that shows.
     let _ = stream.set_nodelay(true);
+    if live::is_asked_for(&stream).await {
+        return live::speak(&conduct, stream).await;
+    }
     let service = service_fn(|request| {
         let conduct = conduct.clone();
         async move {
@@ -226,6 +237,7 @@ impl Conduct {
                 return (StatusCode::BAD_REQUEST, vec![]);
             };
             let reading_id = reading.reading_id;
+            self.streams().announce(&reading);
             locked(&self.store).keep(reading);
             let accepted = serde_json::to_vec(&Accepted { reading_id });
             return (StatusCode::ACCEPTED, json(accepted));
@@ -278,6 +290,10 @@ impl Conduct {
             patients: patients.map(line).collect(),
             alerts: vec![],
         }
+    }
+
+    pub(crate) fn streams(&self) -> MutexGuard<'_, Streams> {
+        locked(&self.streams)
     }
 
     fn patient(&self, id: u32, version: i64) -> Patient {
