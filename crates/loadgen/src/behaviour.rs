@@ -2,13 +2,19 @@
 
 use std::sync::LazyLock;
 
-use drill::derive_seed;
+use drill::{Class, derive_seed};
 use wire::{PATIENTS, Thresholds, WARDS};
 
 use crate::content::asset_name;
 
 /// Part of the seed that chooses actions.
 const ACTIONS: u64 = 0xac;
+/// Part of the seed that chooses what probes ask for.
+const PROBED: u64 = 0x9b;
+/// Of a hundred actions so many set thresholds.
+pub(crate) const ADMIN_PERCENT: u64 = 5;
+/// Of a hundred actions so many load an asset.
+pub(crate) const STATIC_PERCENT: u64 = 10;
 /// Part of the seed that chooses the ward that a clinician follows.
 const FOLLOWS: u64 = 0xf0;
 
@@ -38,6 +44,19 @@ pub fn action(seed: u64, user: u32, number: u32) -> Action {
         65..85 => Action::PatientVitals(patient),
         85..90 => Action::Thresholds(patient, thresholds(draw >> 8)),
         _ => Action::Asset(asset_name((draw >> 32) as usize)),
+    }
+}
+
+/// What a probe of `class` asks for at tick number `tick`: new thresholds of a patient, a patient, or the next asset. None for
+/// a class that can't be probed.
+pub fn probe_action(seed: u64, class: Class, tick: u32) -> Option<Action> {
+    let draw = derive_seed(derive_seed(seed, PROBED), u64::from(tick));
+    let patient = 1 + within(draw >> 32, PATIENTS);
+    match class {
+        Class::Admin => Some(Action::Thresholds(patient, thresholds(draw >> 8))),
+        Class::Read => Some(Action::Patient(patient)),
+        Class::Static => Some(Action::Asset(asset_name(tick as usize))),
+        _ => None,
     }
 }
 
@@ -101,6 +120,12 @@ mod tests {
         for (count, percent) in seen.into_iter().zip([45, 20, 20, 5, 10]) {
             assert!(count.abs_diff(percent * 1000) < 600, "{seen:?}");
         }
+        let told = [ADMIN_PERCENT, STATIC_PERCENT].map(|percent| percent * 1000);
+        let counted = [seen[3], seen[4]].map(u64::from);
+        assert!(
+            (0..2).all(|i| told[i].abs_diff(counted[i]) < 600),
+            "{seen:?}"
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod linger;
 mod live;
 mod ports;
 mod press;
+mod probes;
 mod pulse;
 mod recording;
 mod schedule;
@@ -28,7 +29,8 @@ mod versions;
 mod visible;
 mod world;
 
-pub use behaviour::{Action, action, ward_followed};
+pub use behaviour::{Action, action, probe_action, ward_followed};
 pub use drive::{LoadError, drive, press};
+pub use probes::probes;
 pub use schedule::{Kind, Schedule, Slot, User};
 pub use server::serve;
