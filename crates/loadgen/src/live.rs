@@ -141,9 +141,9 @@ impl Follower<'_> {
 
     /// Records the stay, and has the stream kept open as long as an alert is outstanding.
     fn leave(&mut self, socket: Option<Socket>) {
-        let now = self.world.clock.now();
+        let now = self.now();
         if let Some(gaps) = self.gaps.take() {
-            let (gap, stay) = gaps.over(now.min(self.world.schedule.end()));
+            let (gap, stay) = gaps.over(now);
             let recorder = &self.world.recorder;
             gap.into_iter()
                 .chain([stay])
@@ -159,9 +159,14 @@ impl Follower<'_> {
         self.lingering.spawn(lingering.wait(socket));
     }
 
+    /// Now, as spans count: no stay lasts beyond the load.
+    fn now(&self) -> Offset {
+        self.world.clock.now().min(self.world.schedule.end())
+    }
+
     /// Something came over a stream.
     fn heard(&mut self) {
-        let now = self.world.clock.now();
+        let now = self.now();
         let ended = self.gaps.as_mut().and_then(|gaps| gaps.heard(now));
         ended
             .into_iter()
@@ -170,7 +175,7 @@ impl Follower<'_> {
 
     /// The stream broke, or could not be opened.
     fn broke(&mut self) {
-        let now = self.world.clock.now();
+        let now = self.now();
         if let Some(gaps) = &mut self.gaps {
             gaps.broke(now);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use drill::{Class, Drill};
 use timeline::{FIRST_PROBE, LoadPlan, Offset, ProbePlan};
 
-use crate::behaviour::{ADMIN_PERCENT, Action, STATIC_PERCENT, probe_action};
+use crate::behaviour::{ADMIN_PERCENT, STATIC_PERCENT, probe_action};
 use crate::http::Line;
 use crate::user::act;
 use crate::world::World;
@@ -127,11 +127,13 @@ pub(crate) async fn probe(world: Arc<World>, probe: Probe, turn: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::behaviour::Action;
     use proptest::prelude::*;
 
     fn drill(users: u32, classes: &str) -> Drill {
         let text = format!(
-            "name = 'x'\nabout = 'x'\nlesson = 'x'\nseed = 1\ntopology = 'x'\n[traffic]\nbaseline_users = {users}\npeak_users = 9000\n\
+            "name = 'x'\nabout = 'x'\nlesson = 'x'\nseed = 1\ntopology = 'x'\n\
+             pace = {{ warm_up = '1s', settle = '1s', recover_within = '10s' }}\n[traffic]\nbaseline_users = {users}\npeak_users = 9000\n\
              span = '48h'\nspeed = 288.0\n[contract]\navailability_percent = 99.99\nclasses = [{classes}]\n"
         );
         drill::parse("x", &text, |_| Ok(vec![])).unwrap()
