@@ -8,6 +8,10 @@ use crate::{Class, derive_seed};
 
 /// Part of the seed that chooses actions.
 const ACTIONS: u64 = 0xac;
+/// Of a hundred actions so many set thresholds.
+pub const ADMIN_PERCENT: u64 = 5;
+/// Of a hundred actions so many load an asset.
+pub const STATIC_PERCENT: u64 = 10;
 /// Part of the seed that chooses the ward that a clinician follows.
 const FOLLOWS: u64 = 0xf0;
 /// Time between two ticks of a steady probe. Its ticks count from the load's begin, so that each names what it changed.
@@ -15,7 +19,7 @@ pub const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// Part of the seed that chooses what a steady probe changes.
 const PROBES: u64 = 0x9b;
 /// The assets of the application.
-const ASSETS: [&str; 3] = ["app.js", "style.css", "logo.svg"];
+pub const ASSETS: [&str; 3] = ["app.js", "style.css", "logo.svg"];
 
 /// One action of a clinician.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,21 @@ pub fn action(seed: u64, user: u32, number: u32) -> Action {
 /// a few wards are popular.
 pub fn ward_followed(seed: u64, user: u32) -> u32 {
     popular_ward(of(seed, FOLLOWS, user))
+}
+
+/// What a steady probe of `class` asks for at its tick `number`: new thresholds of a patient, a patient, or the next asset. None
+/// for a class that can't be probed.
+pub fn probe_action(seed: u64, class: Class, number: u32) -> Option<Action> {
+    let patient = probe_patient(seed, number.into());
+    match class {
+        Class::Admin => Some(Action::Thresholds(
+            patient,
+            probe_thresholds(seed, number.into()),
+        )),
+        Class::Read => Some(Action::Patient(patient)),
+        Class::Static => Some(Action::Asset(ASSETS[number as usize % ASSETS.len()])),
+        _ => None,
+    }
 }
 
 /// The patient whose thresholds a steady probe sets at its tick `number`; drawn evenly.

@@ -22,11 +22,6 @@ const ASSETS: [(&str, &str); 3] = [
     ),
 ];
 
-/// The name of an asset: any number names one.
-pub(crate) fn asset_name(number: usize) -> &'static str {
-    ASSETS[number % ASSETS.len()].0
-}
-
 /// Whether these are the bytes of that asset.
 pub(crate) fn is_asset(name: &str, body: &[u8]) -> bool {
     let digest = format!("{:x}", Sha256::digest(body));

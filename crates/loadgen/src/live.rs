@@ -4,7 +4,7 @@
 //! socket, opens it again after a break, and answers. A ping that falls into a break waits for the next
 //! stream, as a person in front of the screen does, and is lost only when patience ends.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use drill::Class;
@@ -12,6 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use timeline::{Offset, Outcome};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::{
     self, Message, client::IntoClientRequest, protocol::WebSocketConfig,
 };
@@ -21,7 +22,9 @@ use wire::{LiveEvent, LiveRequest};
 use crate::alerts::{self, Expected};
 use crate::backoff::Backoff;
 use crate::behaviour::ward_followed;
+use crate::gaps::Gaps;
 use crate::http::{CLIENT_ID, SITE, client_id, dial};
+use crate::linger::Lingering;
 use crate::pulse::Pulse;
 use crate::schedule::User;
 use crate::told::Told;
@@ -31,7 +34,7 @@ use crate::world::{Ending, Patience, World};
 /// Orders that may wait: an opening that takes all its time sees two slots at most.
 const ORDERS: usize = 4;
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 enum Order {
     Open { due: Offset },
@@ -41,6 +44,8 @@ enum Order {
 
 struct Ping {
     nonce: u64,
+    /// When it was ordered.
+    at: Offset,
     /// Whether a stream broke, or there was none, while it waited.
     again: bool,
     /// Told whether it was so.
@@ -48,7 +53,7 @@ struct Ping {
 }
 
 /// Follows the ward's stream through the load.
-pub(crate) async fn follow(world: &World, user: User) {
+pub(crate) async fn follow(world: &Arc<World>, user: User) {
     let (orders, inbox) = mpsc::channel(ORDERS);
     let follower = Follower {
         world,
@@ -57,6 +62,8 @@ pub(crate) async fn follow(world: &World, user: User) {
         told: Told::default(),
         backoff: Backoff::new(world.seed, user.number),
         expected: None,
+        gaps: None,
+        lingering: JoinSet::new(),
     };
     tokio::join!(pace(world, user, orders), follower.serve(inbox));
 }
@@ -85,6 +92,7 @@ async fn ping(world: &World, orders: &mpsc::Sender<Order>, nonce: u64, due: Offs
     // The follower empties its inbox many times within a period, so there is always room.
     let _ = orders.try_send(Order::Ping(Ping {
         nonce,
+        at: world.clock.now(),
         again: false,
         answered,
     }));
@@ -106,43 +114,96 @@ enum End {
 }
 
 struct Follower<'a> {
-    world: &'a World,
+    world: &'a Arc<World>,
     user: u32,
     ward: u32,
     told: Told,
     backoff: Backoff,
     /// What is due, once the stay's first stream is open.
     expected: Option<Expected>,
+    /// When the stay had no working stream.
+    gaps: Option<Gaps>,
+    /// Earlier stays that still wait for alerts. They end with the follower.
+    lingering: JoinSet<()>,
 }
 
 impl Follower<'_> {
     async fn serve(mut self, mut inbox: mpsc::Receiver<Order>) {
         while let Some(order) = inbox.recv().await {
             if let Order::Open { due } = order {
-                self.stay(due, &mut inbox).await;
-                self.settle();
-                self.expected = None;
+                self.gaps = Some(Gaps::new(self.user, due));
+                let socket = self.stay(due, &mut inbox).await;
+                self.leave(socket);
             }
+        }
+        while self.lingering.join_next().await.is_some() {}
+    }
+
+    /// Records the stay, and has the stream kept open as long as an alert is outstanding.
+    fn leave(&mut self, socket: Option<Socket>) {
+        let now = self.now();
+        if let Some(gaps) = self.gaps.take() {
+            let (gap, stay) = gaps.over(now);
+            let recorder = &self.world.recorder;
+            gap.into_iter()
+                .chain([stay])
+                .for_each(|span| recorder.record_span(span));
+        }
+        // Those that are done are forgotten.
+        while self.lingering.try_join_next().is_some() {}
+        let lingering = Lingering {
+            world: self.world.clone(),
+            user: self.user,
+            expected: self.expected.take(),
+        };
+        self.lingering.spawn(lingering.wait(socket));
+    }
+
+    /// Now, as spans count: no stay lasts beyond the load.
+    fn now(&self) -> Offset {
+        self.world.clock.now().min(self.world.schedule.end())
+    }
+
+    /// Something came over a stream.
+    fn heard(&mut self) {
+        let now = self.now();
+        let ended = self.gaps.as_mut().and_then(|gaps| gaps.heard(now));
+        ended
+            .into_iter()
+            .for_each(|gap| self.world.recorder.record_span(gap));
+    }
+
+    /// The stream broke, or could not be opened.
+    fn broke(&mut self) {
+        let now = self.now();
+        if let Some(gaps) = &mut self.gaps {
+            gaps.broke(now);
         }
     }
 
-    /// One stay of the clinician: opens, listens, and opens again after each break.
-    async fn stay(&mut self, first_due: Offset, inbox: &mut mpsc::Receiver<Order>) {
+    /// One stay of the clinician: opens, listens, and opens again after each break. The stream that is open at its end.
+    async fn stay(
+        &mut self,
+        first_due: Offset,
+        inbox: &mut mpsc::Receiver<Order>,
+    ) -> Option<Socket> {
         let mut due = first_due;
         let mut asked = None;
         while due < self.world.schedule.end() {
             let opened = self.open(due).await;
             self.backoff.opened(opened.is_some());
-            if let Some(socket) = opened
-                && self.listen(socket, inbox, &mut asked).await == End::Left
+            if let Some(mut socket) = opened
+                && self.listen(&mut socket, inbox, &mut asked).await == End::Left
             {
-                return;
+                return Some(socket);
             }
+            self.broke();
             due = Offset::from(self.world.clock.now().as_duration() + self.backoff.wait());
             if self.wait(due, inbox, &mut asked).await == End::Left {
-                return;
+                return None;
             }
         }
+        None
     }
 
     /// Records the alerts that have come and those that are overdue.
@@ -179,7 +240,7 @@ impl Follower<'_> {
         let work = async {
             match self.handshake(world.patience(due)).await {
                 Ok(opened) => {
-                    let follow = || world.alerts.follow(self.ward);
+                    let follow = || world.alerts.follow(self.ward, user);
                     self.expected.get_or_insert_with(follow);
                     socket = Some(opened);
                     Ending::first(Outcome::Ok, 101)
@@ -220,6 +281,7 @@ impl Follower<'_> {
         while let Some(frame) = socket.next().await {
             let event = self.understand(&frame.map_err(ending_of)?);
             if matches!(event, Some(LiveEvent::Hello { .. })) {
+                self.heard();
                 return Ok(socket);
             }
         }
@@ -228,7 +290,7 @@ impl Follower<'_> {
 
     async fn listen(
         &mut self,
-        mut socket: Socket,
+        socket: &mut Socket,
         inbox: &mut mpsc::Receiver<Order>,
         asked: &mut Option<Ping>,
     ) -> End {
@@ -236,10 +298,11 @@ impl Follower<'_> {
         asked.take_if(|ping| ping.answered.is_closed());
         if let Some(ping) = asked.as_mut() {
             ping.again = true;
-            if send(&mut socket, ping.nonce).await.is_err() {
+            if send(socket, ping.nonce).await.is_err() {
                 return End::Broke;
             }
         }
+        let opened = self.world.clock.now();
         let mut pulse = Pulse::new();
         loop {
             self.settle();
@@ -249,6 +312,7 @@ impl Follower<'_> {
                 frame = socket.next() => {
                     let Some(Ok(frame)) = frame else { return End::Broke };
                     pulse.heard();
+                    self.heard();
                     if let Some(LiveEvent::Pong { nonce }) = self.understand(&frame)
                         && let Some(ping) = asked.take_if(|ping| ping.nonce == nonce)
                     {
@@ -257,18 +321,16 @@ impl Follower<'_> {
                 }
                 order = inbox.recv() => match order {
                     Some(Order::Ping(ping)) if ping.answered.is_closed() => {}
-                    Some(Order::Ping(ping)) => {
+                    Some(Order::Ping(mut ping)) => {
+                        // It was ordered before this stream was open: there was none when it was due.
+                        ping.again |= ping.at < opened;
                         let nonce = asked.insert(ping).nonce;
-                        if send(&mut socket, nonce).await.is_err() {
+                        if send(socket, nonce).await.is_err() {
                             return End::Broke;
                         }
                     }
                     Some(Order::Open { .. }) => {}
-                    Some(Order::Leave) | None => {
-                        // Polite, but not waited for: the clinician is gone either way.
-                        let _ = tokio::time::timeout(Duration::from_millis(100), socket.close(None)).await;
-                        return End::Left;
-                    }
+                    Some(Order::Leave) | None => return End::Left,
                 },
                 alive = pulse.beat() => {
                     if !alive || socket.send(Message::Ping(Bytes::new())).await.is_err() {

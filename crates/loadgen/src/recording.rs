@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use drill::Class;
 use futures_util::stream::{self, Stream, StreamExt};
-use timeline::{Arrival, HEADER, RECORD_BYTES};
+use timeline::{Arrival, HEADER, RECORD_BYTES, Span};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -21,17 +21,20 @@ const BATCH: usize = (64 << 10) / RECORD_BYTES;
 /// Time between two pieces that are not full.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 
+/// One record of the recording, as its bytes.
+pub(crate) type Record = [u8; RECORD_BYTES];
+
 /// Where users leave their records.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
-    records: mpsc::Sender<Arrival>,
+    records: mpsc::Sender<Record>,
     tally: Arc<Tally>,
     /// Counts those of a surge or a flood, beside all.
     tap: Option<Arc<Tap>>,
 }
 
 impl Recorder {
-    pub(crate) fn new(tally: Arc<Tally>, backlog: usize) -> (Self, mpsc::Receiver<Arrival>) {
+    pub(crate) fn new(tally: Arc<Tally>, backlog: usize) -> (Self, mpsc::Receiver<Record>) {
         let (records, receiver) = mpsc::channel(backlog);
         let recorder = Self {
             records,
@@ -67,7 +70,17 @@ impl Recorder {
         if let Some(tap) = &self.tap {
             tap.ended(&arrival);
         }
-        if self.records.try_send(arrival).is_err() {
+        self.keep(arrival.encode());
+    }
+
+    /// Keeps a span of a follower, likewise.
+    pub(crate) fn record_span(&self, span: Span) {
+        self.tally.span();
+        self.keep(span.encode());
+    }
+
+    fn keep(&self, record: Record) {
+        if self.records.try_send(record).is_err() {
             self.tally.lost();
         }
     }
@@ -78,8 +91,8 @@ impl Recorder {
 }
 
 struct Open {
-    records: mpsc::Receiver<Arrival>,
-    batch: Vec<Arrival>,
+    records: mpsc::Receiver<Record>,
+    batch: Vec<Record>,
     tally: Arc<Tally>,
     // Dropping the stream drops the load with it: that is how a hang-up stops everything.
     _load: AbortOnDropHandle<()>,
@@ -87,7 +100,7 @@ struct Open {
 
 /// The recording: header, records as they come, and the footer once every recorder is gone.
 pub(crate) fn recording(
-    records: mpsc::Receiver<Arrival>,
+    records: mpsc::Receiver<Record>,
     tally: Arc<Tally>,
     load: AbortOnDropHandle<()>,
 ) -> impl Stream<Item = Bytes> {
@@ -113,8 +126,8 @@ async fn piece(mut open: Open) -> (Bytes, Option<Open>) {
         return (Bytes::copy_from_slice(&footer), None);
     }
     let mut bytes = BytesMut::with_capacity(open.batch.len() * RECORD_BYTES);
-    for arrival in &open.batch {
-        bytes.extend_from_slice(&arrival.encode());
+    for record in &open.batch {
+        bytes.extend_from_slice(record);
     }
     (bytes.freeze(), Some(open))
 }
@@ -152,6 +165,30 @@ mod tests {
     async fn a_recording_ends_with_its_footer() {
         assert_eq!(recorded(0, 10).await, (0, true));
         assert_eq!(recorded(5000, 10_000).await, (5000, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_footer_counts_spans() {
+        let tally = Arc::new(Tally::default());
+        let (recorder, records) = Recorder::new(tally.clone(), 9);
+        let (user, kind, time) = (3, timeline::SpanKind::Gap, Offset(5));
+        let span = Span {
+            user,
+            kind,
+            from: time,
+            sure: time,
+            until: time,
+        };
+        recorder.record_span(span);
+        recorder.record(ARRIVAL);
+        drop(recorder);
+        let load = AbortOnDropHandle::new(tokio::spawn(async {}));
+        let pieces: Vec<Bytes> = recording(records, tally, load).collect().await;
+        let bytes = pieces.concat();
+        let mut arrivals = Arrivals::open(bytes.as_slice()).unwrap();
+        assert_eq!(arrivals.by_ref().count(), 1);
+        assert!(arrivals.is_complete());
+        assert_eq!(arrivals.spans(), [span]);
     }
 
     #[tokio::test(start_paused = true)]

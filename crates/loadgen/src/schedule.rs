@@ -44,6 +44,11 @@ impl Schedule {
         }
     }
 
+    /// When the load begins.
+    pub fn begin(&self) -> Offset {
+        self.begin
+    }
+
     /// When the load ends, or the surge: nothing is due at or after it.
     pub fn end(&self) -> Offset {
         self.at(self.times.end())

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::press::press;
+use crate::probes::{self, Probe};
 use crate::recording::{BACKLOG, Recorder, recording};
 use crate::tally::Tally;
 use crate::user::live_through;
@@ -124,7 +125,7 @@ impl Generator {
             world: Arc::downgrade(&world),
         });
         tracing::info!(seed = plan.seed, duration = ?plan.duration, "load accepted");
-        let load = AbortOnDropHandle::new(tokio::spawn(load(world)));
+        let load = AbortOnDropHandle::new(tokio::spawn(load(world, Probe::all(&plan))));
         let frames = recording(records, tally, load).map(|bytes| Ok(Frame::data(bytes)));
         Ok(Response::new(StreamBody::new(frames).boxed_unsync()))
     }
@@ -144,13 +145,16 @@ impl Generator {
     }
 }
 
-/// Runs every user to its end. Dropped, it drops them all.
-async fn load(world: Arc<World>) {
+/// Runs every user to its end, those of probes too. Dropped, it drops them all.
+async fn load(world: Arc<World>, all: Vec<Probe>) {
     let mut users: JoinSet<()> = world
         .schedule
         .users()
         .map(|user| live_through(world.clone(), user))
         .collect();
+    for (probe, turn) in all.iter().flat_map(Probe::users) {
+        users.spawn(probes::probe(world.clone(), probe, turn));
+    }
     while let Some(ended) = users.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a user failed");
@@ -163,6 +167,9 @@ async fn read_plan(request: Request<Incoming>) -> Result<LoadPlan, Refusal> {
     let plan: LoadPlan = read("plan", request).await?;
     if plan.duration.is_zero() {
         return Err(bad("plan: duration is zero".into()));
+    }
+    if let Some(refused) = probes::refused(&plan) {
+        return Err(bad(format!("plan: {refused}")));
     }
     Ok(plan)
 }

@@ -35,7 +35,7 @@ pub(crate) struct Counts {
 impl Tally {
     pub(crate) fn count(&self, arrival: &Arrival) {
         self.recorded.fetch_add(1, Relaxed);
-        if arrival.is_abuse() {
+        if arrival.is_abuse() || arrival.is_probe() {
             return;
         }
         let class = Class::ALL.iter().position(|c| *c == arrival.class);
@@ -47,6 +47,11 @@ impl Tally {
             let late_ns = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
             self.lateness_max_ns.fetch_max(late_ns, Relaxed);
         }
+    }
+
+    /// A span of a follower, which is a record of the recording and no arrival.
+    pub(crate) fn span(&self) {
+        self.recorded.fetch_add(1, Relaxed);
     }
 
     /// A record that was counted but could not be kept.

@@ -95,7 +95,8 @@ async fn post(world: &World, line: &mut Line, reading: &Reading, due: Offset) ->
             .acknowledged(reading.patient_id, reading.taken_at_ms, now);
         if alarms(reading, &Thresholds::default()) {
             let ward = ward_of(reading.patient_id);
-            world.alerts.announce(ward, reading.reading_id, now);
+            let alerts = &world.alerts;
+            alerts.announce(ward, reading.reading_id, now, &world.recorder);
         }
     }
     ending

@@ -156,10 +156,11 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::Record;
     use crate::tally::Tally;
     use tokio::sync::mpsc;
 
-    fn world() -> (World, mpsc::Receiver<Arrival>) {
+    fn world() -> (World, mpsc::Receiver<Record>) {
         let traffic = serde_json::json!({
             "baseline_users": 1, "peak_users": 1, "span": "1h", "speed": 1.0, "monitors_percent": 100,
         });
@@ -183,6 +184,12 @@ mod tests {
         (world, records)
     }
 
+    fn arrival_of(record: Option<Record>) -> Arrival {
+        let bytes = [timeline::HEADER.as_slice(), &record.unwrap()].concat();
+        let mut arrivals = timeline::Arrivals::open(bytes.as_slice()).unwrap();
+        arrivals.next().unwrap().unwrap()
+    }
+
     fn milliseconds(arrival: &Arrival) -> (Duration, Duration) {
         let late = arrival.lateness().unwrap();
         (late, arrival.latency().unwrap() - late)
@@ -198,7 +205,7 @@ mod tests {
                 Ending::first(Outcome::Ok, 200)
             };
             world.arrive(0, Class::Ingest, slot.due, slow).await;
-            let arrival = records.recv().await.unwrap();
+            let arrival = arrival_of(records.recv().await);
             assert_eq!(arrival.due, slot.due);
             let (late, took) = milliseconds(&arrival);
             // The timer's grain is 1 ms.
@@ -216,7 +223,7 @@ mod tests {
             let due = Offset::from(Duration::from_secs(due_s));
             let work = async { Ending::first(Outcome::Ok, 202) };
             world.arrive(0, Class::Ingest, due, work).await;
-            let arrival = records.recv().await.unwrap();
+            let arrival = arrival_of(records.recv().await);
             assert_eq!(arrival.outcome, outcome, "due at {due_s} s");
             assert_eq!(arrival.sent == NEVER, outcome == Outcome::NotSent);
         }

@@ -389,7 +389,7 @@ impl Stage<'_> {
             duration: drill.traffic.real_span(),
             stale_after: drill.contract.stale_at_most,
             visible_within: drill.contract.visible_within,
-            probes: vec![],
+            probes: loadgen::probes(drill),
             vip: format!("{}:80", self.platform.raised.vip("edge")),
             cdn: cdn
                 .into_iter()

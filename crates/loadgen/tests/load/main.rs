@@ -11,5 +11,7 @@ mod cost;
 mod live;
 mod outcomes;
 mod press;
+mod probes;
+mod spans;
 mod stall;
 mod support;

@@ -4,7 +4,7 @@ mod pages;
 mod plan;
 mod platform;
 
-pub(crate) use plan::{Shape, generator, get, plan, record};
+pub(crate) use plan::{Shape, generator, get, plan, record, record_spans};
 pub(crate) use platform::{Mode, Platform};
 
 use std::time::Duration;

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
-use timeline::{Arrival, Arrivals, LoadPlan};
+use timeline::{Arrival, Arrivals, LoadPlan, Span};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -66,12 +66,21 @@ pub(crate) async fn generator() -> SocketAddr {
 
 /// Runs a whole load; its arrivals, and whether the recording is complete.
 pub(crate) async fn record(generator: SocketAddr, plan: &LoadPlan) -> (Vec<Arrival>, bool) {
+    let (arrivals, _, is_complete) = record_spans(generator, plan).await;
+    (arrivals, is_complete)
+}
+
+/// The same with the spans of followers.
+pub(crate) async fn record_spans(
+    generator: SocketAddr,
+    plan: &LoadPlan,
+) -> (Vec<Arrival>, Vec<Span>, bool) {
     let stream = loadgen::drive(generator, plan).await.unwrap();
     let pieces: Vec<Bytes> = stream.try_collect().await.unwrap();
     let bytes = pieces.concat();
     let mut arrivals = Arrivals::open(bytes.as_slice()).unwrap();
     let all = arrivals.by_ref().map(Result::unwrap).collect();
-    (all, arrivals.is_complete())
+    (all, arrivals.spans().to_vec(), arrivals.is_complete())
 }
 
 /// `GET path` of the generator, as JSON.
