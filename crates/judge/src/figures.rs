@@ -52,7 +52,7 @@ pub struct Toll {
     pub bad_seconds: u64,
     /// Bad-second-equivalents of the worst class.
     pub bad_second_equivalents: f64,
-    /// The class with the most bad-second-equivalents, if any request was bad.
+    /// The class with the most bad-second-equivalents, if any lost anything.
     pub worst_class: Option<Class>,
     /// Classes that were down for at least one second.
     pub down: Vec<Class>,
