@@ -34,6 +34,7 @@ mod pages;
 mod pressure;
 mod primaries;
 mod series;
+mod sighted;
 mod slots;
 mod story;
 mod strain;
