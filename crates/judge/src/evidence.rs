@@ -10,6 +10,7 @@ use crate::{
     episodes::{detail, state},
     figures::{EpisodeState, LoadFigures},
     judgement::{Clause, Evidence, Finding, Measure, Unit, Verdict},
+    sighted,
     slots::index,
     story::{Chapter, Story},
     tally::Tally,
@@ -83,7 +84,8 @@ pub(crate) fn findings(
     let mut doubts = vec![];
     doubts.extend(recorded(story, tally, recording));
     doubts.extend(recording.integrity.findings());
-    doubts.extend(clocks::findings(story, recording.integrity.clocks_due));
+    doubts.extend(clocks::findings(story, recording.integrity.numbered));
+    doubts.extend(sighted::never_seen(story).filter(|_| recording.integrity.numbered));
     doubts.extend(run_to_its_end(story));
     doubts.extend(observer(story));
     doubts.extend(generator(story, load));

@@ -9,9 +9,9 @@ pub struct Integrity {
     pub unsealed: Option<String>,
     /// In which way each file differs from what was sealed, in words that begin with its name.
     pub changed: Vec<String>,
-    /// Whether the build that recorded the run compares its clocks: then a record without comparisons proves less. Lines
-    /// with numbers tell it, since builds that number their lines compare their clocks, too.
-    pub clocks_due: bool,
+    /// Whether the lines of the timeline are numbered. Builds that number them also compare their clocks, and tell of every
+    /// member: then a record without that proves less. Nothing of it is held against records of older builds.
+    pub numbered: bool,
 }
 
 impl Integrity {

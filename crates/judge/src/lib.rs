@@ -36,6 +36,7 @@ mod pressure;
 mod primaries;
 mod schedule;
 mod series;
+mod sighted;
 mod slots;
 mod story;
 mod strain;

@@ -196,8 +196,9 @@ async fn staged(
     }
     recorder.close();
     writer.await.unwrap_or(Ok(()))?;
-    seal::seal(folder).await?;
+    let sealed = seal::seal(folder).await;
     outcome?;
+    sealed?;
     match interrupted.is_cancelled() {
         true => Err(RunError::Interrupted),
         false => Ok(()),

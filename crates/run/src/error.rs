@@ -44,6 +44,14 @@ pub enum RunError {
     /// The stored readings can't be read.
     #[error(transparent)]
     Stored(#[from] timeline::StoredError),
+    /// What is left of the record after a change can't be judged.
+    #[error("record changed ({changed}), and what is left can't be judged: {source}")]
+    Changed {
+        /// The files, and what differs.
+        changed: String,
+        /// Why it can't be judged.
+        source: Box<Self>,
+    },
     /// The load that was asked for can't be.
     #[error(transparent)]
     Traffic(#[from] drill::TrafficError),

@@ -63,6 +63,15 @@ impl Seal {
     pub(crate) fn is_changed(&self, name: &str) -> bool {
         self.changed.contains_key(name)
     }
+
+    /// Every file that differs, and how; none where none does.
+    pub(crate) fn in_words(&self) -> Option<String> {
+        let changed = self.changed.iter();
+        let words: Vec<_> = changed
+            .map(|(name, text)| format!("{name}: {text}"))
+            .collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
 }
 
 /// Seals a closed record. Its files and the manifest are on the disk before it returns.

@@ -25,9 +25,19 @@ const MOST_DOUBTS: usize = 3;
 /// it can be read, and proves nothing.
 ///
 /// # Errors
-/// When the recording can't be read or judged.
+/// When the recording can't be read or judged; the error names the files that are not as they were sealed.
 pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
     let seal = seal::check(folder);
+    judge_against(folder, &seal).map_err(|source| match seal.in_words() {
+        None => source,
+        Some(changed) => RunError::Changed {
+            changed,
+            source: Box::new(source),
+        },
+    })
+}
+
+fn judge_against(folder: &RunFolder, seal: &Seal) -> Result<Judgement, RunError> {
     let path = folder.timeline();
     let file = File::open(&path).map_err(RunError::file(&path))?;
     let unknown = match seal.is_changed(TIMELINE) {
@@ -36,7 +46,7 @@ pub fn judge_folder(folder: &RunFolder) -> Result<Judgement, RunError> {
     };
     let recorded = read_recorded(BufReader::new(file), unknown)?;
     let entries = &recorded.entries;
-    let judgement = judged(folder, &seal, entries, &integrity(&seal, &recorded))?;
+    let judgement = judged(folder, seal, entries, &integrity(seal, &recorded))?;
     folder.write("verdict.json", report::json(&judgement).as_bytes())?;
     folder.write("report.txt", report::text(&judgement).as_bytes())?;
     folder.write("report.xml", report::junit(&judgement).as_bytes())?;
@@ -105,7 +115,7 @@ fn integrity(seal: &Seal, recorded: &Recorded) -> Integrity {
     Integrity {
         unsealed: seal.missing.clone(),
         changed,
-        clocks_due: recorded.numbered,
+        numbered: recorded.numbered,
     }
 }
 

@@ -49,7 +49,7 @@ fn judged(run: &Run) -> Judgement {
     let bytes = run.recording();
     let arrivals = Arrivals::open(bytes.as_slice()).unwrap();
     let integrity = Integrity {
-        clocks_due: true,
+        numbered: true,
         ..Integrity::default()
     };
     let stored = None::<StoredReadings<&[u8]>>;

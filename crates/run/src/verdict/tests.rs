@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
-use drill::Class;
+use drill::{Class, Component};
 use judge::Verdict;
 use timeline::{
-    Arrival, BillLine, ClockReading, ClocksCompared, FORMAT, Header, Instrument, Offset, Outcome,
-    write_entry, write_numbered,
+    Arrival, BillLine, ClockReading, ClocksCompared, FORMAT, Header, Instrument, MemberHealth,
+    Offset, Outcome, Placed, write_entry, write_numbered,
 };
 
 use super::*;
@@ -68,8 +68,29 @@ fn header(run: &str) -> Event {
             count: 3,
             unit_usd: 24.0,
         }],
-        members: vec![],
+        members: MEMBERS.map(placed).into(),
     }))
+}
+
+const MEMBERS: [&str; 4] = ["api-1", "api-2", "api-3", "api-4"];
+
+fn placed(name: &str) -> Placed {
+    Placed {
+        name: name.into(),
+        component: Component::Api,
+        zone: None,
+    }
+}
+
+fn sighting(name: &str) -> Event {
+    Event::Member(MemberHealth {
+        member: name.into(),
+        component: Component::Api,
+        healthy: true,
+        answered: true,
+        roles: vec![],
+        detail: "ready".into(),
+    })
 }
 
 fn arrivals(outcome: Outcome) -> Vec<Arrival> {
@@ -122,6 +143,9 @@ fn entries(run: &str, arrivals: usize) -> Vec<Entry> {
     let mut entries = vec![];
     let mut push = |s: f64, event| entries.push(Entry { at: at(s), event });
     push(0.0, header(run));
+    for name in MEMBERS {
+        push(0.5, sighting(name));
+    }
     push(1.0, Event::LoadStarted);
     let episode = 0;
     push(10.0, Event::EpisodeStarted { episode });
@@ -243,6 +267,31 @@ fn an_edited_contract_proves_nothing() {
     let record = Record::new("contract");
     record.change_lines(|lines| lines[0] = lines[0].replace("99.99", "50.0"));
     record.is_unproven("record changed", &["timeline.jsonl", "were sealed"]);
+}
+
+#[test]
+fn removed_sightings_prove_nothing() {
+    let record = Record::new("sightings");
+    record.change_lines(|lines| {
+        let mut sightings = 0;
+        lines.retain(|line| {
+            sightings += usize::from(line.contains("\"member\""));
+            !line.contains("\"member\"") || sightings.is_multiple_of(2)
+        });
+    });
+    record.is_unproven("record changed", &["timeline.jsonl", "is missing before"]);
+    record.is_unproven("member never seen", &["api-1, and of 1 more"]);
+}
+
+#[test]
+fn a_header_that_can_not_be_read_is_an_error_that_names_the_file() {
+    let record = Record::new("header");
+    record.change_lines(|lines| lines[0].truncate(100));
+    let error = judge_folder(&record.folder).unwrap_err().to_string();
+    assert!(
+        error.starts_with("record changed (timeline.jsonl: "),
+        "{error}"
+    );
 }
 
 #[test]
