@@ -23,6 +23,9 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
+/// So far the clocks of the generator and of a server may be apart.
+const CLOCKS_AGREE_WITHIN: Duration = Duration::from_secs(2);
+
 /// Acknowledged changes of thresholds against those that are stored.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeFigures {
@@ -78,6 +81,8 @@ struct Change {
 pub(crate) struct Changes {
     seed: u64,
     begin: Offset,
+    /// Zero of every offset on the wall clock; none where the recording does not say.
+    zero_unix: Option<Duration>,
     traffic: Traffic,
     by_patient: BTreeMap<u32, Vec<Change>>,
     unexplained: u64,
@@ -90,6 +95,10 @@ impl Changes {
         Self {
             seed: drill.seed,
             begin: story.zero(),
+            zero_unix: match story.header.zero_unix_ns {
+                0 => None,
+                zero => Some(Duration::from_nanos(zero)),
+            },
             traffic: drill.traffic.clone(),
             by_patient: BTreeMap::new(),
             unexplained: 0,
@@ -166,7 +175,16 @@ impl Changes {
                 continue;
             };
             figures.compared += 1;
-            if let Some(fault) = fault(stored.get(patient).copied(), changes, last) {
+            let stored = stored.get(patient).copied();
+            // A record that was made before the change was sent is that of an older one, even where both say the same.
+            let is_current = |stored: &&StoredThresholds| {
+                self.zero_unix.is_none_or(|zero| {
+                    stored.made_by() + CLOCKS_AGREE_WITHIN >= zero + last.sent.as_duration()
+                })
+            };
+            let older = stored.is_some_and(|stored| !is_current(&stored));
+            let fault = fault(stored, changes, last).or(older.then_some(EntryFault::Lost));
+            if let Some(fault) = fault {
                 let episode = place(last.due);
                 let due_s = figure(last.due.since(self.begin).as_secs_f64());
                 figures.name(*patient, last.user, fault, due_s, episode);

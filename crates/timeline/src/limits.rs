@@ -1,5 +1,7 @@
 //! A patient's thresholds as the database holds them after a run: one short row each.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use wire::Thresholds;
 
@@ -13,7 +15,7 @@ const UNCHANGED: i64 = 1;
 pub struct StoredThresholds {
     /// Number of the patient.
     pub patient: u32,
-    /// Version of the record, which grows with each change.
+    /// Version of the record: when it was made, in microseconds since the Unix epoch, or one more than the one before.
     pub version: i64,
     /// The limits.
     pub thresholds: Thresholds,
@@ -25,6 +27,11 @@ impl StoredThresholds {
     /// Whether the record is as it was before the first change of all.
     pub fn is_unchanged(&self) -> bool {
         self.version == UNCHANGED
+    }
+
+    /// When the record was made at the latest, since the Unix epoch: a version is never behind the clock of whoever made it.
+    pub fn made_by(&self) -> Duration {
+        Duration::from_micros(self.version.try_into().unwrap_or_default())
     }
 }
 
@@ -68,6 +75,7 @@ mod tests {
         let stored: StoredThresholds = serde_json::from_str(text).unwrap();
         assert_eq!(stored.thresholds, Thresholds::default());
         assert_eq!((stored.patient, stored.is_unchanged()), (7, false));
+        assert_eq!(stored.made_by(), Duration::from_secs(1_700_000_000));
         assert_eq!(serde_json::to_string(&stored).unwrap(), text);
     }
 

@@ -107,6 +107,23 @@ fn an_acknowledged_change_that_an_older_one_replaced_is_lost_and_named() {
 }
 
 #[test]
+fn an_older_change_that_says_the_same_is_told_by_when_it_was_made() {
+    const ZERO_NS: u64 = 1_700_000_000_000_000_000;
+    let judged = |made: Offset| {
+        let (mut run, [_, last], patient) = run();
+        run.header().zero_unix_ns = ZERO_NS;
+        let version = ((ZERO_NS + made.0) / 1000).cast_signed();
+        judge(run, vec![row(patient, version, last.thresholds)])
+    };
+    let (_, [_, last], _) = run();
+    assert_eq!(verdict(&judged(last.sent)), Verdict::Held);
+    let before = Offset(last.sent.0 - 5_000_000_000);
+    let judgement = judged(before);
+    assert_eq!(verdict(&judgement), Verdict::Broken);
+    assert_eq!(judgement.changes.unwrap().lost, 1);
+}
+
+#[test]
 fn a_change_without_an_answer_may_come_at_any_time() {
     let (mut run, [first, _], patient) = run();
     let of_first = run
