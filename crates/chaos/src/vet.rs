@@ -139,3 +139,161 @@ fn sweeper(spec: &HelperSpec, project: &str, id: &str) -> Result<(), String> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{Endpoint, Inspect as _, Recipe};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        ChaosError,
+        fake::{FakeEngine, Folder, killed},
+        heal_left,
+        ledger::{Sufferer, Undo, keep},
+    };
+
+    const SHOP: &str = "c-shop";
+
+    /// A stranger's container beside a member of ours; both are stopped.
+    fn neighbours() -> FakeEngine {
+        let engine = FakeEngine::running(&["api-1", "shop"]);
+        for name in ["api-1", "shop"] {
+            engine.put(name, killed());
+        }
+        let mut world = engine.world();
+        world
+            .foreign
+            .extend([SHOP, "shop_net", "shop_data"].map(str::to_owned));
+        drop(world);
+        engine
+    }
+
+    /// What healing says to a forged undo, and the calls that it made.
+    async fn heal(project: &str, id: &str, action: UndoAction) -> (String, Vec<String>) {
+        let (folder, engine) = (Folder::new(), neighbours());
+        let sufferer = Sufferer {
+            id: id.to_owned(),
+            service: "api-1".to_owned(),
+            action,
+        };
+        let path = folder.path.join("000001-kill.json");
+        let undo = Undo::new(project, "kill", vec![sufferer]);
+        keep(&path, &undo).await.unwrap();
+        let answer = heal_left(&engine, &folder.path, "p").await;
+        let calls = engine.world().calls.clone();
+        let Err(ChaosError::Left { problems, .. }) = answer else {
+            panic!("a forged undo was done: {answer:?}, {calls:?}");
+        };
+        assert_eq!(engine.state(SHOP).await.unwrap(), killed());
+        (problems.join("; "), calls)
+    }
+
+    fn spec() -> HelperSpec {
+        HelperSpec {
+            name: "p-sweep-1-api-1".into(),
+            image: "gameday/agent:1".into(),
+            command: vec!["sweep".into()],
+            project: "p".into(),
+            network_of: Some("c-api-1".into()),
+            processes_of: None,
+            volumes_of: None,
+            share_of: None,
+            control_group_of: None,
+            capabilities: vec!["NET_ADMIN".into()],
+        }
+    }
+
+    fn release(helper: &str, sweep: Option<HelperSpec>) -> UndoAction {
+        UndoAction::Release {
+            helper: helper.into(),
+            sweep: sweep.map(Box::new),
+        }
+    }
+
+    fn make(name: &str, host: serde_json::Value) -> UndoAction {
+        let labels = json!({ engine::PROJECT_LABEL: "p", engine::RUN_LABEL: "p" });
+        UndoAction::Make {
+            project: "p".into(),
+            recipe: Recipe {
+                name: name.into(),
+                body: json!({ "Image": "gameday/api:1", "Labels": labels, "HostConfig": host }),
+                endpoints: vec![],
+            },
+        }
+    }
+
+    fn connect() -> UndoAction {
+        UndoAction::Connect(Endpoint {
+            network: "shop_net".into(),
+            address: None,
+            aliases: vec![],
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_strangers_container_is_never_touched() {
+        let run = UndoAction::Run {
+            command: vec!["rm".into()],
+        };
+        for action in [
+            UndoAction::Start,
+            UndoAction::Unpause,
+            run,
+            connect(),
+            release("p-hold-1-api-1", None),
+            make("shop", json!({ "NetworkMode": "none" })),
+        ] {
+            let (problem, calls) = heal("p", SHOP, action).await;
+            assert!(problem.contains("does not carry the labels"), "{problem}");
+            assert!(calls.is_empty(), "{calls:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_of_ours_is_no_way_to_others() {
+        let with = |change: fn(&mut HelperSpec)| {
+            let mut spec = spec();
+            change(&mut spec);
+            release("p-hold-1-api-1", Some(spec))
+        };
+        for (action, word) in [
+            (connect(), "network shop_net"),
+            (release("shop", None), "container shop"),
+            (release("api-1", None), "no agent"),
+            (with(|spec| spec.name = "shop".into()), "container shop"),
+            (with(|spec| spec.image = "alpine".into()), "alpine"),
+            (with(|spec| spec.project = "q".into()), "is for q"),
+            (with(|spec| spec.volumes_of = Some(SHOP.into())), SHOP),
+            (
+                with(|spec| spec.capabilities.push("SYS_ADMIN".into())),
+                "SYS_ADMIN",
+            ),
+            (
+                make("new", json!({ "NetworkMode": "none", "Privileged": true })),
+                "privileged",
+            ),
+            (
+                make(
+                    "new",
+                    json!({ "NetworkMode": "none", "Binds": ["shop_data:/d"] }),
+                ),
+                "volume shop_data",
+            ),
+        ] {
+            let (problem, calls) = heal("p", "c-api-1", action).await;
+            assert!(problem.contains(word), "{problem}");
+            assert!(calls.is_empty(), "{calls:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_undo_of_another_project_is_refused_by_name() {
+        let (problem, calls) = heal("q", "c-api-1", UndoAction::Start).await;
+        assert!(
+            problem.contains("000001-kill.json is for project q"),
+            "{problem}"
+        );
+        assert!(calls.is_empty(), "{calls:?}");
+    }
+}
