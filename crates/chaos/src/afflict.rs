@@ -431,7 +431,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(folder.undo_files(), 1);
-        crate::heal_left(&engine, &folder.path).await.unwrap();
+        crate::heal_left(&engine, &folder.path, "p").await.unwrap();
         assert!(engine.all_run());
     }
 

@@ -10,7 +10,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{ChaosError, Engine, undo::UndoAction};
+use crate::{
+    ChaosError, Engine,
+    undo::{Step, UndoAction},
+};
 
 /// How long an agent may take until its fault is on: a container starts within a second on a busy engine, and looks before
 /// it changes anything.
@@ -55,12 +58,12 @@ impl Agent {
         helper.say(&line).await?;
         let (tell, events) = mpsc::channel(BACKLOG);
         let release = CancellationToken::new();
-        let (engine, id) = (engine.clone(), member.id.clone());
+        let (engine, member) = (engine.clone(), member.clone());
         let told = release.clone();
         // It owns the connection and outlives this value: it must hear the end, and sweep if need be.
         tokio::spawn(async move {
             if !keep(helper, &tell, &told).await {
-                sweep(&engine, &undo, &id).await;
+                sweep(&engine, &undo, &member).await;
             }
         });
         let mut agent = Self {
@@ -198,9 +201,15 @@ fn ends_in_order(event: &Event) -> bool {
 }
 
 /// The agent was killed: most of its fault went with it, and this takes away the rest.
-async fn sweep<E: Engine>(engine: &E, undo: &UndoAction, id: &str) {
-    let swept: Result<_, EngineError> = undo.step(engine, id).await;
+async fn sweep<E: Engine>(engine: &E, undo: &UndoAction, member: &engine::Member) {
+    let swept: Result<_, EngineError> = undo.step(engine, &member.project, &member.id).await;
     match swept {
+        Ok(Step::Foreign(reason)) => {
+            tracing::error!(
+                reason,
+                "an agent ended unasked, and what it left may still be there"
+            );
+        }
         Ok(_) => tracing::warn!("an agent ended unasked; what it left was swept up"),
         Err(error) => {
             tracing::error!(%error, "an agent ended unasked, and what it left may still be there")

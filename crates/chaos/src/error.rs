@@ -91,6 +91,24 @@ pub enum ChaosError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A folder or file of a run may be somebody else's.
+    #[error("{} is not trusted: {reason}", path.display())]
+    NotTrusted {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An undo file is for another project than the folder that it lies in.
+    #[error("undo file {} is for project {project}, not for {expected}", path.display())]
+    ForeignUndo {
+        /// The file.
+        path: PathBuf,
+        /// The project that it names.
+        project: String,
+        /// The folder's project.
+        expected: String,
+    },
     /// The folder of undo files can't be used.
     #[error("failed to {action} {}: {source}", path.display())]
     Disk {

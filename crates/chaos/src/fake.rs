@@ -14,7 +14,7 @@ use std::{
 use drill::Target;
 use engine::{
     Adjust, Endpoint, EngineError, Exec, Helper, HelperSpec, Helpers, Inspect, Life, Lifecycle,
-    Limits, Member, Ran, Rebuild, Recipe, State,
+    Limits, Member, Own, Owner, Ran, Rebuild, Recipe, State, Thing,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -83,6 +83,8 @@ pub(crate) struct World {
     pub(crate) limits: BTreeMap<String, Limits>,
     /// Networks that each is off.
     pub(crate) off: BTreeSet<(String, String)>,
+    /// Containers, networks and volumes of others, by id or name.
+    pub(crate) foreign: BTreeSet<String>,
     /// When set, every changing call must find an undo file there.
     pub(crate) undo_first: Option<PathBuf>,
 }
@@ -241,12 +243,37 @@ impl Lifecycle for FakeEngine {
     }
 }
 
+/// Whatever is not a stranger's is of project `p`.
+impl Own for FakeEngine {
+    async fn owner(&self, thing: Thing<'_>) -> Result<Option<Owner>, EngineError> {
+        let world = self.world();
+        let (Thing::Container(name) | Thing::Network(name) | Thing::Volume(name)) = thing;
+        let id = world.id_of(name);
+        let is_there = world.lives.contains_key(&id);
+        if matches!(thing, Thing::Container(_)) && !is_there {
+            return Ok(None);
+        }
+        let of = (!world.foreign.contains(&id)).then(|| "p".to_owned());
+        Ok(Some(Owner {
+            id,
+            project: of.clone(),
+            run: of,
+            component: None,
+        }))
+    }
+}
+
 /// A container's name is its service's; one that was made anew has an id that begins with `n-`.
 impl Rebuild for FakeEngine {
     async fn recipe(&self, id: &str) -> Result<Recipe, EngineError> {
         Ok(Recipe {
             name: id.trim_start_matches("c-").to_owned(),
-            body: serde_json::json!({ "Env": ["PASSWORD=secret"] }),
+            body: serde_json::json!({
+                "Env": ["PASSWORD=secret"],
+                "Image": "gameday/services:1",
+                "Labels": { engine::PROJECT_LABEL: "p", engine::RUN_LABEL: "p" },
+                "HostConfig": { "NetworkMode": "none" },
+            }),
             endpoints: vec![],
         })
     }

@@ -36,21 +36,31 @@ pub(crate) enum Asker {
 /// Heals every fault whose undo file is in `dir`, the newest first, and says what was done.
 ///
 /// Works from any process at any later time; a folder that does not exist holds nothing to heal. Goes on
-/// with the other files when one can't be read or healed.
+/// with the other files when one can't be read or healed. Acts only on what carries the labels of `project`: files in a
+/// folder may have come from anywhere.
 ///
 /// # Errors
-/// Names every file that could not be read or healed, after all others were.
-pub async fn heal_left<E: Engine>(engine: &E, dir: &Path) -> Result<Vec<String>, ChaosError> {
-    let (engine, dir) = (engine.clone(), dir.to_owned());
-    let healing = tokio::spawn(async move { heal_all(&engine, &dir).await });
+/// Names every file that could not be read or healed, or that asks for more than its project, after all others were healed;
+/// and the folder when it is a link or another user's.
+pub async fn heal_left<E: Engine>(
+    engine: &E,
+    dir: &Path,
+    project: &str,
+) -> Result<Vec<String>, ChaosError> {
+    let (engine, dir, project) = (engine.clone(), dir.to_owned(), project.to_owned());
+    let healing = tokio::spawn(async move { heal_all(&engine, &dir, &project).await });
     let healed = healing.await;
     healed.unwrap_or_else(|error| Err(ChaosError::cut_short("healing", &error)))
 }
 
-async fn heal_all<E: Engine>(engine: &E, dir: &Path) -> Result<Vec<String>, ChaosError> {
+async fn heal_all<E: Engine>(
+    engine: &E,
+    dir: &Path,
+    project: &str,
+) -> Result<Vec<String>, ChaosError> {
     let (mut healed, mut problems) = (Vec::new(), Vec::new());
     for (_, path) in ledger::left_in(dir)?.into_iter().rev() {
-        match heal_file(engine, &path).await {
+        match heal_file(engine, &path, project).await {
             Ok(done) => healed.push(done),
             // Somebody else was faster.
             Err(_) if !path.exists() => {}
@@ -63,8 +73,19 @@ async fn heal_all<E: Engine>(engine: &E, dir: &Path) -> Result<Vec<String>, Chao
     Err(ChaosError::Left { healed, problems })
 }
 
-async fn heal_file<E: Engine>(engine: &E, path: &Path) -> Result<String, ChaosError> {
+async fn heal_file<E: Engine>(
+    engine: &E,
+    path: &Path,
+    project: &str,
+) -> Result<String, ChaosError> {
     let undo = Undo::read(path)?;
+    if undo.project != project {
+        return Err(ChaosError::ForeignUndo {
+            path: path.to_owned(),
+            project: undo.project,
+            expected: project.to_owned(),
+        });
+    }
     let notes = mend_and_forget(engine, &undo, path).await?;
     let names: Vec<_> = undo
         .members
@@ -88,7 +109,7 @@ async fn mend_and_forget<E: Engine>(
     let mending = undo
         .members
         .iter()
-        .map(|member| mend(engine, member, deadline, Asker::Stranger));
+        .map(|member| mend(engine, &undo.project, member, deadline, Asker::Stranger));
     let outcomes = join_all(mending).await.into_iter();
     let outcomes = outcomes.map(|outcome| outcome.map(Vec::from_iter));
     conclude(undo, outcomes.collect(), path).await
@@ -125,6 +146,7 @@ pub(crate) async fn conclude(
 /// Brings one member back to running; the note says why nothing could be done for it.
 pub(crate) async fn mend<E: Engine>(
     engine: &E,
+    project: &str,
     member: &Sufferer,
     deadline: Instant,
     asker: Asker,
@@ -133,7 +155,7 @@ pub(crate) async fn mend<E: Engine>(
     let mut pause = Duration::ZERO;
     let mut last = "the engine does not answer".to_owned();
     loop {
-        match timeout_at(deadline, member.action.step(engine, &member.id)).await {
+        match timeout_at(deadline, member.action.step(engine, project, &member.id)).await {
             Ok(Ok(Step::Done)) if trusted || !member.action.can_be_overtaken() => return Ok(None),
             Ok(Ok(Step::Done)) => {
                 // What the dead one had asked for may still be done: it is undone once more.
@@ -148,6 +170,8 @@ pub(crate) async fn mend<E: Engine>(
                 continue;
             }
             Ok(Ok(Step::NotOurs(note))) => return Ok(Some(note)),
+            // No waiting makes it ours.
+            Ok(Ok(Step::Foreign(reason))) => return Err(format!("refused: {reason}")),
             Ok(Ok(Step::Acted(from))) => {
                 trusted = true;
                 last = format!("{from} again and again");
@@ -196,14 +220,19 @@ mod tests {
         strike_and_die(&engine, &folder, kill(), &["api-1", "ws-1"]).await;
         strike_and_die(&engine, &folder, Fault::Pause {}, &["redis-1"]).await;
         engine.world().calls.clear();
-        let healed = heal_left(&engine, &folder.path).await.unwrap();
+        let healed = heal_left(&engine, &folder.path, "p").await.unwrap();
         assert_eq!(
             healed,
             ["pause of redis-1 in p", "kill of api-1, ws-1 in p"]
         );
         assert_eq!(engine.world().calls[0], "unpause c-redis-1");
         assert!(engine.all_run());
-        assert!(heal_left(&engine, &folder.path).await.unwrap().is_empty());
+        assert!(
+            heal_left(&engine, &folder.path, "p")
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -221,7 +250,7 @@ mod tests {
                     engine.world().failures.insert(format!("{action}{lost}"), 1);
                     strike_and_die(&engine, &folder, fault.clone(), &names).await;
                     engine.world().failures.clear();
-                    heal_left(&engine, &folder.path).await.unwrap();
+                    heal_left(&engine, &folder.path, "p").await.unwrap();
                     assert!(engine.all_run(), "{fault} without {action}{lost}");
                     assert_eq!(engine.members("p").await.unwrap().len(), names.len());
                     assert_eq!(folder.undo_files(), 0);
@@ -241,7 +270,7 @@ mod tests {
         strike_and_die(&engine, &folder, cut, &["api-1"]).await;
         engine.put("api-1", killed());
         engine.world().failures.insert("*".into(), 2);
-        heal_left(&engine, &folder.path).await.unwrap();
+        heal_left(&engine, &folder.path, "p").await.unwrap();
         engine.put("api-1", engine::State::Running);
         assert!(engine.all_well());
         assert_eq!(folder.undo_files(), 0);
@@ -252,7 +281,7 @@ mod tests {
         let (folder, engine) = (Folder::new(), FakeEngine::running(&["postgres-1"]));
         strike_and_die(&engine, &folder, Fault::ReplicaLag {}, &["postgres-1"]).await;
         engine.world().calls.clear();
-        heal_left(&engine, &folder.path).await.unwrap();
+        heal_left(&engine, &folder.path, "p").await.unwrap();
         assert_eq!(engine.world().calls, ["exec c-postgres-1"; 2]);
     }
 
@@ -262,7 +291,7 @@ mod tests {
         engine.world().failures.insert("kill c-api-1".into(), 1);
         strike_and_die(&engine, &folder, kill(), &["api-1"]).await;
         engine.world().dying.insert("c-api-1".into(), 2);
-        heal_left(&engine, &folder.path).await.unwrap();
+        heal_left(&engine, &folder.path, "p").await.unwrap();
         assert!(engine.all_run());
     }
 
@@ -274,7 +303,7 @@ mod tests {
         strike_and_die(&engine, &folder, Fault::Stop { grace }, &["api-1"]).await;
         engine.world().dying.insert("c-api-1".into(), 2);
         let begin = Instant::now();
-        heal_left(&engine, &folder.path).await.unwrap();
+        heal_left(&engine, &folder.path, "p").await.unwrap();
         assert!(engine.all_run() && begin.elapsed() > grace);
     }
 
@@ -284,7 +313,7 @@ mod tests {
         engine.world().failures.insert("make api-1".into(), 1);
         strike_and_die(&engine, &folder, Fault::Recreate {}, &["api-1"]).await;
         engine.world().calls.clear();
-        let healed = heal_left(&engine, &folder.path).await.unwrap();
+        let healed = heal_left(&engine, &folder.path, "p").await.unwrap();
         assert_eq!(
             healed,
             ["recreate of api-1 in p (api-1 is missing and was left so)"]
@@ -298,7 +327,7 @@ mod tests {
         strike_and_die(&engine, &folder, kill(), &["api-1"]).await;
         engine.world().failures.insert("start c-api-1".into(), 5);
         let begin = Instant::now();
-        heal_left(&engine, &folder.path).await.unwrap();
+        heal_left(&engine, &folder.path, "p").await.unwrap();
         assert!(engine.all_run() && begin.elapsed() < HEAL);
     }
 
@@ -308,7 +337,7 @@ mod tests {
         strike_and_die(&engine, &folder, kill(), &["api-1"]).await;
         strike_and_die(&engine, &folder, kill(), &["ws-1"]).await;
         engine.world().stillborn.insert("c-ws-1".into());
-        let error = heal_left(&engine, &folder.path)
+        let error = heal_left(&engine, &folder.path, "p")
             .await
             .unwrap_err()
             .to_string();
@@ -327,7 +356,8 @@ mod tests {
         let (folder, engine) = (Folder::new(), FakeEngine::running(&["api-1"]));
         strike_and_die(&engine, &folder, kill(), &["api-1"]).await;
         std::fs::write(folder.path.join("000007-pause.json"), "{\"format\": 1, ").unwrap();
-        let Err(ChaosError::Left { healed, problems }) = heal_left(&engine, &folder.path).await
+        let Err(ChaosError::Left { healed, problems }) =
+            heal_left(&engine, &folder.path, "p").await
         else {
             panic!("a corrupt file was taken for healed");
         };
@@ -350,7 +380,7 @@ mod tests {
             let (folder, engine) = (Folder::new(), FakeEngine::running(&["api-1"]));
             strike_and_die(&engine, &folder, fault, &["api-1"]).await;
             engine.put("api-1", state);
-            let healed = heal_left(&engine, &folder.path).await.unwrap();
+            let healed = heal_left(&engine, &folder.path, "p").await.unwrap();
             assert!(healed[0].contains(note), "{healed:?}");
             assert_eq!(folder.undo_files(), 0);
         }

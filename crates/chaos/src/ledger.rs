@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChaosError, undo::UndoAction};
+use crate::{ChaosError, trust, undo::UndoAction};
 
 /// Version of the undo files that this program writes and reads.
 const FORMAT: u32 = 2;
@@ -68,13 +68,15 @@ impl Undo {
     /// Reads an undo file.
     ///
     /// # Errors
-    /// Names the file when it is not an undo file of a version known here.
+    /// Names the file when it is a link, another user's, or not an undo file of a version known here.
     pub(crate) fn read(path: &Path) -> Result<Self, ChaosError> {
         let corrupt = |reason: String| ChaosError::Corrupt {
             path: path.to_owned(),
             reason,
         };
-        let text = fs::read(path).map_err(disk("read", path))?;
+        let mut text = Vec::new();
+        let mut file = trust::open(path)?;
+        file.read_to_end(&mut text).map_err(disk("read", path))?;
         let value: serde_json::Value =
             serde_json::from_slice(&text).map_err(|error| corrupt(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
@@ -90,7 +92,7 @@ impl UndoLedger {
     /// earlier process left stay and are counted on from.
     ///
     /// # Errors
-    /// When the folder can't be made or read.
+    /// When the folder can't be made or read, is a link, or belongs to another user.
     pub fn open(dir: &Path, project: &str) -> Result<Self, ChaosError> {
         fs::create_dir_all(dir).map_err(disk("make", dir))?;
         let last = left_in(dir)?
@@ -168,7 +170,14 @@ fn write(path: &Path, undo: &Undo) -> Result<(), ChaosError> {
     text.push(b'\n');
     // What a container is made of holds its passwords: for nobody else to read.
     let mut options = OpenOptions::new();
-    let mine = options.write(true).create(true).truncate(true).mode(0o600);
+    // A link in its place would lead the text elsewhere; what a dead process left is written anew.
+    let mine = options.write(true).create_new(true).mode(0o600);
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(disk("remove", &temporary)(error));
+        }
+        _ => {}
+    }
     let mut file = mine.open(&temporary).map_err(disk("create", &temporary))?;
     file.write_all(&text).map_err(disk("write", &temporary))?;
     file.sync_all().map_err(disk("sync", &temporary))?;
@@ -183,8 +192,10 @@ fn remove(path: &Path) -> Result<(), ChaosError> {
     }
 }
 
-/// Every undo file in a folder with its sequence number, oldest first; none when there is no folder.
+/// Every undo file in a folder with its sequence number, oldest first; none when there is no folder. A folder that is a link or
+/// another user's is refused.
 pub(crate) fn left_in(dir: &Path) -> Result<Vec<(u64, PathBuf)>, ChaosError> {
+    trust::folder(dir)?;
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(disk("list", dir))?,

@@ -17,7 +17,9 @@ mod ledger;
 mod method;
 mod resolve;
 mod rolling;
+pub mod trust;
 mod undo;
+mod vet;
 pub mod watchdog;
 
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub trait Engine:
     + engine::Exec
     + engine::Helpers
     + engine::Rebuild
+    + engine::Own
     + Clone
     + Send
     + Sync
@@ -54,6 +57,7 @@ impl<E> Engine for E where
         + engine::Exec
         + engine::Helpers
         + engine::Rebuild
+        + engine::Own
         + Clone
         + Send
         + Sync

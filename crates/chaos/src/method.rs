@@ -79,10 +79,7 @@ pub(crate) async fn prepare<E: Engine>(
         Fault::Stop { grace } | Fault::RollingRestart(Rolling { grace, .. }) => {
             UndoAction::StartAfter { grace: *grace }
         }
-        Fault::Recreate {} => UndoAction::Make {
-            project: member.project.clone(),
-            recipe: engine.recipe(&member.id).await?,
-        },
+        Fault::Recreate {} => recreate::undo(engine, member).await?,
         Fault::Pause {} => UndoAction::Unpause,
         Fault::Cpu { .. } | Fault::Memory { .. } => {
             UndoAction::Limit(engine.limits(&member.id).await?)

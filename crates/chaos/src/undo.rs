@@ -5,7 +5,10 @@ use std::time::Duration;
 use engine::{Endpoint, EngineError, HelperSpec, Limits, Recipe, State};
 use serde::{Deserialize, Serialize};
 
-use crate::Engine;
+use crate::{
+    Engine,
+    vet::{Vetted, vet},
+};
 
 /// What undoes a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +61,8 @@ pub(crate) enum Step {
     Acted(State),
     /// Nothing: it is in a state that the fault does not lead to.
     NotOurs(String),
+    /// Nothing, and never: something that the undo touches is not the run's own.
+    Foreign(String),
 }
 
 impl UndoAction {
@@ -96,13 +101,30 @@ impl UndoAction {
         }
     }
 
-    /// Looks at the member and does what is missing.
+    /// Looks at the member and does what is missing, if the member and all else that is touched belong to this project.
     ///
     /// # Errors
     /// When the engine refuses; asking again is harmless.
-    pub(crate) async fn step<E: Engine>(&self, engine: &E, id: &str) -> Result<Step, EngineError> {
-        let id = self.subject(id);
-        let state = engine.state(id).await?;
+    pub(crate) async fn step<E: Engine>(
+        &self,
+        engine: &E,
+        project: &str,
+        id: &str,
+    ) -> Result<Step, EngineError> {
+        // What was vetted is what is acted on: an id stays with its container, a name does not.
+        match vet(engine, project, self, id).await? {
+            Vetted::Foreign(reason) => Ok(Step::Foreign(reason)),
+            Vetted::Ours(Some(id)) => self.act(engine, &id, engine.state(&id).await?).await,
+            Vetted::Ours(None) => self.act(engine, self.subject(id), State::Missing).await,
+        }
+    }
+
+    async fn act<E: Engine>(
+        &self,
+        engine: &E,
+        id: &str,
+        state: State,
+    ) -> Result<Step, EngineError> {
         let left = || Step::NotOurs(format!("is {state} and was left so"));
         match (self, state) {
             (Self::Nothing, _) => Ok(Step::Done),

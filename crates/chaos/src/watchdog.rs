@@ -3,11 +3,11 @@
 //! A run's folder is locked by its holder for as long as that process lives, however it ends. Whoever can take the
 //! lock while an undo file is there has found a fault that nobody answers for.
 
-use std::{convert::Infallible, fs::File, path::Path, time::Duration};
+use std::{convert::Infallible, path::Path, time::Duration};
 
 use tokio::time::sleep;
 
-use crate::{Engine, heal_left, ledger};
+use crate::{Engine, heal_left, ledger, trust};
 
 /// Time between two looks at the lock. A holder that dies is noticed within it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -17,12 +17,12 @@ pub const LOCK: &str = "holder.lock";
 /// Name of the folder of undo files in a run's folder.
 pub const UNDO: &str = "undo";
 
-/// Watches a run's folder and heals whenever its holder is gone and has left faults behind, until the returned future
-/// is dropped.
-pub async fn watch<E: Engine>(engine: &E, folder: &Path) -> Infallible {
+/// Watches the folder of a project's run and heals whenever its holder is gone and has left faults behind, until the returned
+/// future is dropped. Acts only on what carries the labels of `project`.
+pub async fn watch<E: Engine>(engine: &E, folder: &Path, project: &str) -> Infallible {
     loop {
         if is_orphaned(folder) {
-            match heal_left(engine, &folder.join(UNDO)).await {
+            match heal_left(engine, &folder.join(UNDO), project).await {
                 Ok(healed) => tracing::warn!(healed = healed.join("; "), "the holder is gone"),
                 Err(error) => tracing::error!(%error, "the holder is gone; trying again"),
             }
@@ -36,11 +36,19 @@ pub async fn watch<E: Engine>(engine: &E, folder: &Path) -> Infallible {
 fn is_orphaned(folder: &Path) -> bool {
     // The lock is not even touched while there is nothing to heal: its owner may be about to take it.
     let left = ledger::left_in(&folder.join(UNDO)).is_ok_and(|left| !left.is_empty());
-    left && File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
+    left && match trust::open(&folder.join(LOCK)) {
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(error) => {
+            tracing::error!(%error, "nothing is healed while the lock can't be looked at");
+            false
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use drill::{Fault, Signal};
     use tokio::time::timeout;
 
@@ -71,7 +79,7 @@ mod tests {
             }
         };
         tokio::select! {
-            never = watch(&engine, &folder.path) => match never {},
+            never = watch(&engine, &folder.path, "p") => match never {},
             healed = timeout(Duration::from_secs(10), healed) => healed.unwrap(),
         }
     }
@@ -82,7 +90,7 @@ mod tests {
         abandoned(&engine, &folder).await;
         let holder = File::open(folder.path.join(LOCK)).unwrap();
         holder.lock().unwrap();
-        let watching = timeout(Duration::from_secs(60), watch(&engine, &folder.path));
+        let watching = timeout(Duration::from_secs(60), watch(&engine, &folder.path, "p"));
         assert!(watching.await.is_err());
         assert!(!engine.all_run());
     }

@@ -72,7 +72,12 @@ async fn every_fault_shows_and_heals() {
             [State::Running; 3],
             "{fault}"
         );
-        assert!(heal_left(docker, &dir).await.unwrap().is_empty());
+        assert!(
+            heal_left(docker, &dir, &stand.project)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 
@@ -89,7 +94,7 @@ async fn a_dead_controllers_faults_are_healed_from_its_files_alone() {
         std::mem::forget(affliction);
         drop(ledger);
         let begin = Instant::now();
-        let healed = heal_left(docker, &dir).await.unwrap();
+        let healed = heal_left(docker, &dir, &stand.project).await.unwrap();
         println!(
             "{fault} of two: healed from the files in {:.1?}",
             begin.elapsed()
@@ -121,7 +126,10 @@ async fn overlapping_faults_of_a_dead_controller_are_healed_in_reverse() {
         std::mem::forget(affliction);
     }
     std::fs::write(dir.join("000009-kill.json"), "not an undo").unwrap();
-    let error = heal_left(docker, &dir).await.unwrap_err().to_string();
+    let error = heal_left(docker, &dir, &stand.project)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("000009-kill.json"), "{error}");
     assert_eq!(states(&stand, &members).await, [State::Running; 3]);
 }
@@ -153,7 +161,12 @@ async fn guarded_and_removed_members_do_no_harm() {
         .heal(docker, &chaos::Recovery::default())
         .await
         .unwrap();
-    assert!(heal_left(docker, &dir).await.unwrap().is_empty());
+    assert!(
+        heal_left(docker, &dir, &stand.project)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]

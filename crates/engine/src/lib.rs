@@ -16,8 +16,10 @@ mod inspect;
 mod lifecycle;
 mod member;
 mod namespaces;
+mod owner;
 mod rebuild;
 mod sweep;
+mod vet;
 mod watch;
 
 pub use adjust::{Adjust, Endpoint, Limits};
@@ -28,6 +30,7 @@ pub use helper::{Helper, HelperSpec, Helpers};
 pub use inspect::{Inspect, Life, State};
 pub use lifecycle::Lifecycle;
 pub use member::Member;
+pub use owner::{Own, Owner, Thing};
 pub use rebuild::{Rebuild, Recipe};
 pub use sweep::{Project, Removed, Sweep};
 pub use watch::{Happening, Watch};

@@ -15,7 +15,7 @@ use bollard::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{Docker, EngineError, PROJECT_LABEL, PROJECT_PREFIX, RUN_LABEL, label};
+use crate::{Docker, EngineError, PROJECT_LABEL, RUN_LABEL, label};
 
 /// How long the removal of containers, or of volumes, is tried again: thirty containers take ten seconds, and half a minute on
 /// a busy disk.
@@ -33,8 +33,8 @@ const AGAIN: Duration = Duration::from_millis(200);
 pub struct Project {
     /// Name.
     pub name: String,
-    /// The run it was raised for, by the label `gameday.run`; `None` when no container of it is left.
-    pub run: Option<String>,
+    /// The run it was raised for, by the label `gameday.run`.
+    pub run: String,
 }
 
 /// How much was removed.
@@ -50,15 +50,15 @@ pub struct Removed {
 
 /// Finds and removes whole projects.
 pub trait Sweep {
-    /// Every project that is ours: with a container labelled `gameday.run`, running or not, or named
-    /// `gameday-…` with nothing left but networks or volumes. Sorted by name.
+    /// Every project that is ours: with a container labelled `gameday.run`, running or not, or with networks or volumes
+    /// labelled so and no container left. A name makes nothing ours. Sorted by project.
     ///
     /// # Errors
     /// When the engine does not answer.
     fn projects(&self) -> impl Future<Output = Result<Vec<Project>, EngineError>> + Send;
 
     /// Removes the containers of a project with their anonymous volumes, then its networks and its named
-    /// volumes, and nothing that lacks the project's label. Nothing to remove is success.
+    /// volumes, and nothing that lacks the project's label or the label `gameday.run`. Nothing to remove is success.
     ///
     /// # Errors
     /// When a container of the project lacks the label `gameday.run` (nothing is removed then), or when
@@ -80,10 +80,7 @@ impl Sweep for Docker {
         let containers = self.containers(PROJECT_LABEL).await?;
         let mut remains = self.labelled(Kind::Network, PROJECT_LABEL).await?;
         remains.extend(self.labelled(Kind::Volume, PROJECT_LABEL).await?);
-        Ok(ours(
-            &containers,
-            remains.into_iter().map(|found| found.project),
-        ))
+        Ok(ours(&containers, remains))
     }
 
     async fn remove_project(&self, name: &str) -> Result<Removed, EngineError> {
@@ -122,8 +119,8 @@ impl Sweep for Docker {
     }
 }
 
-/// Which projects are ours, given every container of any project and the projects of every network and volume.
-fn ours(containers: &[ContainerSummary], remains: impl Iterator<Item = String>) -> Vec<Project> {
+/// Which projects are ours, given every container of any project, and every network and volume of ours.
+fn ours(containers: &[ContainerSummary], remains: Vec<Found>) -> Vec<Project> {
     let mut runs: BTreeMap<String, Option<String>> = BTreeMap::new();
     for labels in containers
         .iter()
@@ -135,13 +132,12 @@ fn ours(containers: &[ContainerSummary], remains: impl Iterator<Item = String>) 
             *known = known.take().or(run);
         }
     }
-    let with_containers: BTreeSet<String> = runs.keys().cloned().collect();
-    runs.retain(|_, run| run.is_some());
-    let remains =
-        remains.filter(|name| name.starts_with(PROJECT_PREFIX) && !with_containers.contains(name));
-    runs.extend(remains.map(|name| (name, None)));
-    runs.into_iter()
-        .map(|(name, run)| Project { name, run })
+    for found in remains {
+        // Where containers are left, they tell whose the project is.
+        runs.entry(found.project).or_insert(Some(found.run));
+    }
+    let ours = runs.into_iter();
+    ours.filter_map(|(name, run)| run.map(|run| Project { name, run }))
         .collect()
 }
 
@@ -163,10 +159,11 @@ impl Kind {
     }
 }
 
-/// Something that carries a project's label.
+/// Something of ours: it carries a project's label and a run's.
 struct Found {
     id: String,
     project: String,
+    run: String,
 }
 
 impl Docker {
@@ -215,11 +212,17 @@ impl Docker {
         first
     }
 
+    /// Everything of a kind that has the label and is ours.
     async fn labelled(&self, kind: Kind, text: &str) -> Result<Vec<Found>, EngineError> {
-        let found = |id: Option<String>, labels: Option<&std::collections::HashMap<_, _>>| {
-            let project = labels?.get(PROJECT_LABEL).cloned()?;
-            Some(Found { id: id?, project })
-        };
+        let found =
+            |id: Option<String>, labels: Option<&std::collections::HashMap<String, String>>| {
+                let label = |name: &str| labels?.get(name).cloned();
+                Some(Found {
+                    id: id?,
+                    project: label(PROJECT_LABEL)?,
+                    run: label(RUN_LABEL)?,
+                })
+            };
         let all = match kind {
             Kind::Container => {
                 let all = self.containers(text).await?;
@@ -288,23 +291,27 @@ mod tests {
         }
     }
 
-    fn names(containers: &[ContainerSummary], remains: &[&str]) -> Vec<String> {
-        let remains = remains.iter().map(|name| (*name).to_owned());
-        let all = ours(containers, remains).into_iter();
-        all.map(|project| format!("{}:{}", project.name, project.run.unwrap_or_default()))
+    fn names(containers: &[ContainerSummary], remains: &[(&str, &str)]) -> Vec<String> {
+        let remains = remains.iter().map(|(project, run)| Found {
+            id: "v".into(),
+            project: (*project).to_owned(),
+            run: (*run).to_owned(),
+        });
+        let all = ours(containers, remains.collect()).into_iter();
+        all.map(|project| format!("{}:{}", project.name, project.run))
             .collect()
     }
 
     #[test]
     fn the_run_label_makes_a_project_ours_whatever_its_name() {
         let labelled = container(&[(PROJECT_LABEL, "mine"), (RUN_LABEL, "by-hand")]);
-        assert_eq!(names(&[labelled], &["mine"]), ["mine:by-hand"]);
+        let names = names(&[labelled], &[("mine", "by-hand"), ("rest", "9")]);
+        assert_eq!(names, ["mine:by-hand", "rest:9"]);
     }
 
     #[test]
-    fn remains_are_ours_only_by_name_and_without_containers() {
+    fn a_name_makes_nothing_ours_and_a_strangers_container_makes_a_project_a_strangers() {
         let foreign = container(&[(PROJECT_LABEL, "gameday-shop")]);
-        let remains = ["gameday-9", "shop", "gameday-shop"];
-        assert_eq!(names(&[foreign], &remains), ["gameday-9:"]);
+        assert!(names(&[foreign], &[("gameday-shop", "shop")]).is_empty());
     }
 }

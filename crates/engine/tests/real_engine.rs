@@ -227,8 +227,11 @@ async fn a_project_is_removed_whole_and_nothing_else() {
     stand.start("api-1", "api", 41);
     stand.create("api-2", "api", 42);
     let volume = format!("{}_disk", stand.project);
+    let (label, run) = (stand.label(), stand.run_label());
     stand
-        .cli(&["volume", "create", "--label", &stand.label(), &volume])
+        .cli(&[
+            "volume", "create", "--label", &label, "--label", &run, &volume,
+        ])
         .unwrap();
     let beside = neighbour.start("api-1", "api", 41);
     let docker = &stand.docker;
@@ -237,7 +240,7 @@ async fn a_project_is_removed_whole_and_nothing_else() {
         .iter()
         .find(|project| project.name == stand.project)
         .unwrap();
-    assert_eq!(found.run.as_deref(), Some("test"));
+    assert_eq!(format!("gameday-{}", found.run), stand.project);
     let removed = docker.remove_project(&stand.project).await.unwrap();
     assert_eq!(
         (removed.containers, removed.networks, removed.volumes),
@@ -277,9 +280,8 @@ async fn remains_without_a_container_are_found_and_strangers_are_not_touched() {
             .find(|project| project.name == name)
             .map(|p| p.run.clone())
     };
-    assert_eq!(
-        run_of(&remains.project),
-        Some(None),
+    assert!(
+        run_of(&remains.project).is_some(),
         "a network is left of it"
     );
     assert_eq!(
@@ -290,6 +292,34 @@ async fn remains_without_a_container_are_found_and_strangers_are_not_touched() {
     let error = docker.remove_project(&stranger.project).await.unwrap_err();
     assert!(matches!(error, EngineError::NotOurs { .. }), "{error}");
     assert_eq!(docker.state(&id).await.unwrap(), State::Running);
+}
+
+#[tokio::test]
+async fn a_strangers_volume_and_network_stay_whatever_they_are_called() {
+    let Some(stand) = Stand::new().await else {
+        return;
+    };
+    let docker = &stand.docker;
+    let shop = format!("{}-shop", stand.project);
+    // One of another project, one that even claims to be of this one; neither was made for a run.
+    let volumes = [format!("{shop}_data"), format!("{}_own", stand.project)];
+    let labels = [format!("com.docker.compose.project={shop}"), stand.label()];
+    for (volume, label) in volumes.iter().zip(&labels) {
+        stand
+            .cli(&["volume", "create", "--label", label, volume])
+            .unwrap();
+    }
+    let listed = docker.projects().await.unwrap();
+    let removed = docker.remove_project(&stand.project).await.unwrap();
+    let of_shop = docker.remove_project(&shop).await.unwrap();
+    let left: Vec<_> = volumes
+        .iter()
+        .map(|volume| stand.cli(&["volume", "rm", volume]).is_ok())
+        .collect();
+    assert!(listed.iter().all(|project| project.name != shop));
+    assert_eq!((removed.networks, removed.volumes), (1, 0));
+    assert_eq!(of_shop, engine::Removed::default());
+    assert_eq!(left, [true, true], "both were still there");
 }
 
 #[tokio::test]

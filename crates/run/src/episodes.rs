@@ -150,7 +150,7 @@ impl Cast<'_> {
             Ok(struck) => struck,
             Err(failed) => {
                 // Some of the members may have been hit before the engine refused.
-                chaos::heal_left(self.docker, self.ledger.dir()).await?;
+                chaos::heal_left(self.docker, self.ledger.dir(), self.ledger.project()).await?;
                 return Ok(Err(failed));
             }
         };

@@ -50,11 +50,14 @@ impl RunFolder {
             .into_iter()
             .flatten()
             .flatten()
-            .filter(|entry| entry.path().join(LOCK).exists())
+            // A link counts, be it the folder or the lock: whoever heals must see it, and refuse it.
+            .filter(|entry| fs::symlink_metadata(entry.path().join(LOCK)).is_ok())
             .filter_map(|entry| {
-                let modified = entry.metadata().and_then(|m| m.created()).ok()?;
+                let known = entry.metadata().ok();
+                // Not every file system knows when a folder was made; then its last change, and last its id, tell the order.
+                let made = known.and_then(|known| known.created().or(known.modified()).ok());
                 let id = entry.file_name().into_string().ok()?;
-                Some((modified, id, entry.path()))
+                Some((made, id, entry.path()))
             })
             .collect();
         runs.sort();

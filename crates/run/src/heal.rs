@@ -18,7 +18,8 @@ pub struct HealedRun {
 }
 
 /// Undoes the faults of every run under `home` whose process is gone, and puts their topologies down,
-/// except those raised by hand. A run that is alive is not touched. With `all`, projects of ours that no
+/// except those raised by hand. A run that is alive is not touched, nor one whose folder, lock or undo files are links or
+/// another user's. With `all`, projects of ours that no
 /// folder under `home` knows are put down as well. Goes on with the other runs when one can't be healed.
 ///
 /// # Errors
@@ -36,6 +37,11 @@ pub async fn heal(
         let project = folder.project();
         let is_up = standing.contains(&project);
         standing.retain(|name| *name != project);
+        if let Err(error) = chaos::trust::run_folder(folder.path()) {
+            say(Progress::Line(format!("run {}: {error}", folder.id())));
+            problem.get_or_insert(error.into());
+            continue;
+        }
         // A lock that can't be taken belongs to a living run: its faults and its topology are its own.
         let Some(_holder) = folder.adopt() else {
             continue;
@@ -73,12 +79,12 @@ async fn heal_run(
     is_up: bool,
 ) -> Result<Option<HealedRun>, RunError> {
     let lowered = is_up && folder.kept().is_none();
-    let mut faults = chaos::heal_left(docker, &folder.undo()).await;
+    let mut faults = chaos::heal_left(docker, &folder.undo(), &folder.project()).await;
     if lowered {
         stage::lower(docker, &folder.project()).await?;
         if faults.is_err() {
             // What could not be brought back is gone now, and that settles its undo.
-            faults = chaos::heal_left(docker, &folder.undo()).await;
+            faults = chaos::heal_left(docker, &folder.undo(), &folder.project()).await;
         }
     }
     let faults = faults?;

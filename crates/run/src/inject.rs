@@ -55,7 +55,7 @@ pub async fn inject(
     let affliction = match applied {
         Ok(affliction) => affliction,
         Err(error) => {
-            chaos::heal_left(docker, ledger.dir()).await?;
+            chaos::heal_left(docker, ledger.dir(), ledger.project()).await?;
             return Err(error.into());
         }
     };

@@ -101,7 +101,16 @@ impl Sufferer {
             Some(Err(reason)) => left.push(reason),
             None => {}
         }
-        left.extend(mend(engine, &undo, Instant::now() + HEAL, Asker::Holder).await?);
+        left.extend(
+            mend(
+                engine,
+                &self.member.project,
+                &undo,
+                Instant::now() + HEAL,
+                Asker::Holder,
+            )
+            .await?,
+        );
         let id = undo.action.subject(&self.member.id);
         let differences = self.before.digest.left(engine, id).await;
         left.extend(differences.unwrap_or_else(|error| vec![format!("unknown: {error}")]));

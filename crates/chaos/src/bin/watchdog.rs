@@ -1,9 +1,9 @@
 //! The watchdog of a raised topology: heals what a dead holder left. `FOLDER` is the run's folder, `/run-folder` by
-//! default; `DOCKER_HOST` names the engine.
+//! default; `DOCKER_HOST` names the engine. It heals its own project alone, which it knows by its own container's labels.
 
 use std::{env, io, path::PathBuf, time::Duration};
 
-use engine::Docker;
+use engine::{Docker, Own as _, Thing};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -19,8 +19,9 @@ async fn main() -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let watching = async {
         let docker = connect().await;
-        tracing::info!(folder = %folder.display(), engine = docker.host(), "watching");
-        chaos::watchdog::watch(&docker, &folder).await
+        let project = own_project(&docker).await;
+        tracing::info!(folder = %folder.display(), engine = docker.host(), project, "watching");
+        chaos::watchdog::watch(&docker, &folder, &project).await
     };
     tokio::select! {
         never = watching => match never {},
@@ -28,6 +29,24 @@ async fn main() -> io::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
+}
+
+/// The project of the container that this runs in, however long the engine takes to tell. What lies in the folder can't tell it:
+/// that may have come from anywhere.
+async fn own_project(docker: &Docker) -> String {
+    // The engine names a container's host after its id.
+    let id = env::var("HOSTNAME").unwrap_or_default();
+    loop {
+        match docker.owner(Thing::Container(&id)).await {
+            Ok(Some(owner)) => match owner.project {
+                Some(project) => return project,
+                None => tracing::error!(id, "no project: what a dead holder leaves stays"),
+            },
+            Ok(None) => tracing::error!(id, "no such container: what a dead holder leaves stays"),
+            Err(error) => tracing::error!(%error, "no project: what a dead holder leaves stays"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 /// The engine, however long it takes to answer.

@@ -3,7 +3,24 @@
 use engine::{EngineError, Life, Member, State};
 
 use super::Before;
-use crate::{Engine, undo::UndoAction};
+use crate::{ChaosError, Engine, undo::UndoAction};
+
+/// What it is made of.
+///
+/// # Errors
+/// When the engine refuses, and when the member is made of what would be refused on the way back: it must not be removed then.
+pub(super) async fn undo<E: Engine>(engine: &E, member: &Member) -> Result<UndoAction, ChaosError> {
+    let recipe = engine.recipe(&member.id).await?;
+    let vetted = recipe.vet(&member.project).map(drop);
+    vetted.map_err(|reason| ChaosError::Unfit {
+        member: member.service.clone(),
+        reason,
+    })?;
+    Ok(UndoAction::Make {
+        project: member.project.clone(),
+        recipe,
+    })
+}
 
 pub(super) async fn strike<E: Engine>(
     engine: &E,

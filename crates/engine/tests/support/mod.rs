@@ -86,13 +86,13 @@ impl Stand {
 
     /// Takes the first subnet that nothing else uses.
     fn make_network(&self) -> Result<u8, String> {
-        let label = self.label();
+        let (label, run) = (self.label(), self.run_label());
         let name = format!("{}_data", self.project);
         let mut last = String::new();
         for subnet in 0..=255 {
             let range = format!("10.213.{subnet}.0/24");
             match self.cli(&[
-                "network", "create", "--label", &label, "--subnet", &range, &name,
+                "network", "create", "--label", &label, "--label", &run, "--subnet", &range, &name,
             ]) {
                 Ok(_) => return Ok(subnet),
                 Err(error) => last = error,
@@ -118,7 +118,7 @@ impl Stand {
             format!("com.docker.compose.service={service}"),
             format!("gameday.component={component}"),
             "gameday.zone=a".to_owned(),
-            "gameday.run=test".to_owned(),
+            self.run_label(),
         ];
         let (network, address) = (format!("{}_data", self.project), self.address(octet));
         let mut args = vec![
@@ -145,6 +145,12 @@ impl Stand {
     /// The address with this last octet on the network `data`.
     pub(crate) fn address(&self, octet: u8) -> String {
         format!("10.213.{}.{octet}", self.subnet)
+    }
+
+    /// The label of the run that everything of this project is made for.
+    pub(crate) fn run_label(&self) -> String {
+        let run = self.project.trim_start_matches("gameday-");
+        format!("gameday.run={run}")
     }
 
     /// The label of everything of this project.
