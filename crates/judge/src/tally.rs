@@ -191,6 +191,10 @@ impl Tally {
         let (class, bad) = (index(arrival.class), is_bad(arrival));
         if arrival.is_probe() {
             self.probes += 1;
+            // A probe changes thresholds as users do.
+            if let Some(ledger) = &mut self.acknowledged {
+                ledger.add(arrival);
+            }
             let share = self.share_of(arrival, bad);
             self.queue(arrival, class, bad, share);
             return;
