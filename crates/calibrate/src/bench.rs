@@ -67,7 +67,7 @@ pub(crate) struct Recording<T> {
     drill: Drill,
     zero_unix_ns: u64,
     begin: Offset,
-    end: Offset,
+    pub(crate) end: Offset,
     /// The content of `arrivals.bin`.
     pub(crate) bytes: Vec<u8>,
     pub(crate) arrivals: Vec<Arrival>,

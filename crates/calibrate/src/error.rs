@@ -6,7 +6,7 @@ use drill::DrillError;
 use judge::JudgeError;
 use loadgen::LoadError;
 use thiserror::Error;
-use timeline::ArrivalError;
+use timeline::{ArrivalError, StoreError};
 
 /// Why an experiment could not be carried out. A busy machine is no error: its rows are unproven.
 #[derive(Debug, Error)]
@@ -23,6 +23,9 @@ pub enum CalibrateError {
     /// The recording can't be read.
     #[error("recording: {0}")]
     Recording(#[from] ArrivalError),
+    /// The timeline can't be written or read.
+    #[error("{0}")]
+    Timeline(#[from] StoreError),
     /// The recording can't be judged.
     #[error("judge: {0}")]
     Judge(#[from] JudgeError),

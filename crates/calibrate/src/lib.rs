@@ -12,6 +12,7 @@ mod error;
 mod live;
 mod losses;
 mod outage;
+mod record;
 mod records;
 mod shape;
 mod sparse;
@@ -103,6 +104,8 @@ pub async fn self_test(scale: Scale, say: impl Fn(String)) -> Result<Table, Cali
         "leaving out alerts for {shape:?}, and waiting for them"
     ));
     table.append(patiently(&say, async || alerts::measure(shape).await).await?);
+    say("taking a line out of a record, and setting a clock".into());
+    table.append(patiently(&say, async || record::measure().await).await?);
     Ok(table)
 }
 

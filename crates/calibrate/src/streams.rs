@@ -15,10 +15,10 @@ use crate::target::Target;
 
 const FOLLOWERS: u32 = 100;
 /// Every stream is open after one period, and none is pinged within the silence for longer than its patience.
-const EVERY: Duration = Duration::from_secs(3);
-const PATIENCE: Duration = Duration::from_millis(2900);
+const EVERY: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_millis(3900);
 /// Longer than the time after which a message is overdue, and shorter than a follower's patience.
-const SILENT: Duration = Duration::from_millis(2750);
+const SILENT: Duration = Duration::from_millis(3500);
 /// Enough for every follower to come back: its own wait is 0.2 to 1 s.
 const AFTERWARDS: Duration = Duration::from_millis(1500);
 /// The stated error: a frame every 0.1 s at either end, and timers with a grain of 1 ms.
