@@ -1,7 +1,9 @@
 //! The clauses of the contract, each held against the worst class that the contract names.
 
 mod alerts;
+mod availability;
 mod changes;
+mod claim;
 mod ledger;
 mod pages;
 mod recovery;
@@ -15,34 +17,41 @@ use drill::LatencyClause;
 
 use crate::{
     Kept,
-    episodes::took_down,
+    budget::Budget,
+    claim::Claim,
     figures::{ClassToll, EpisodeFigures},
     judgement::{Bill, Clause, Evidence, Finding, Measure, Unit, Verdict},
     latency::Held,
-    slots::{BAD_SECOND_ABOVE_PERCENT, index},
+    slots::index,
     story::Story,
     tally::Tally,
     toll,
 };
 
+/// What is known of the run when its clauses are judged.
+pub(crate) struct Told<'a> {
+    pub(crate) episodes: &'a [EpisodeFigures],
+    pub(crate) budget: &'a Budget,
+    pub(crate) claim: &'a Claim,
+}
+
 /// The findings on the contract's own clauses.
 pub(crate) fn findings(
     story: &Story,
     tally: &Tally,
-    episodes: &[EpisodeFigures],
+    told: &Told,
     bill: &Bill,
     kept: &Kept,
 ) -> Vec<Finding> {
+    let episodes = told.episodes;
     let contract = &story.header.drill.contract;
     let promised = contract
         .classes
         .iter()
         .map(|class| toll::of_class(*class, tally));
     let tolls: Vec<_> = promised.collect();
-    let mut findings = vec![
-        availability(story, &tolls, episodes),
-        bad_seconds(story, &tolls, episodes),
-    ];
+    let mut findings = vec![availability::finding(story, &tolls, told)];
+    findings.extend(claim::finding(story, told));
     let failed = contract.failed_requests;
     findings.extend(failed.map(|limit| failed_requests(story, &tolls, episodes, limit)));
     let clauses = contract.latency.iter().enumerate();
@@ -57,86 +66,6 @@ pub(crate) fn findings(
     findings.extend(self::changes::finding(story, kept.changes.as_ref()));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));
     findings
-}
-
-fn availability(story: &Story, tolls: &[ClassToll], episodes: &[EpisodeFigures]) -> Finding {
-    let contract = &story.header.drill.contract;
-    let (budget, window) = (
-        contract.budget().as_secs_f64(),
-        contract.window.as_secs_f64(),
-    );
-    let worst = toll::worst(tolls).filter(|toll| toll.requests > 0);
-    let lost = worst.map_or(0.0, |toll| toll.bad_second_equivalents);
-    let verdict = against(worst.map(|_| lost <= budget));
-    let load = story.load_end().since(story.zero()).as_secs_f64();
-    let faults = story.injected();
-    let hours = window / 3600.0;
-    let mut why = format!(
-        "{lost:.2} bad-second-equivalents over {load:.0} s of load with {faults} injected faults; \
-         {budget:.2} s in {hours:.0} h are allowed, and outages last their real seconds here."
-    );
-    let took_down = took_down(episodes);
-    if verdict == Verdict::Broken && !took_down.is_empty() {
-        why += &format!(" The service went down with: {}.", took_down.join(", "));
-    }
-    let share = 100.0 * (1.0 - lost / window);
-    let text = worst.map_or("no request".into(), |toll| {
-        let good = toll.good_percent().unwrap_or(0.0);
-        format!(
-            "{lost:.2} s; taken from {hours:.0} h, that leaves {share:.4} %. {good:.4} % of {} {} requests good{}",
-            toll.requests,
-            toll.class,
-            at_first(tolls)
-        )
-    });
-    Finding {
-        clause: Clause::Availability,
-        title: "availability".into(),
-        verdict,
-        measured: seconds(text, worst.map(|_| lost)),
-        limit: Some(seconds(
-            format!(
-                "{budget:.2} s, {} % of {hours:.0} h",
-                contract.availability_percent
-            ),
-            Some(budget),
-        )),
-        why,
-        evidence: costly(story, episodes),
-    }
-}
-
-/// What users would have had who never try again, in the class that had least.
-fn at_first(tolls: &[ClassToll]) -> String {
-    let shares = tolls
-        .iter()
-        .filter_map(|toll| Some((toll.good_at_first_percent()?, toll.class)));
-    let worst = shares.min_by(|a, b| a.0.total_cmp(&b.0));
-    worst.map_or_else(String::new, |(percent, class)| {
-        format!("; at the first attempt {percent:.4} %, worst class {class}")
-    })
-}
-
-fn bad_seconds(story: &Story, tolls: &[ClassToll], episodes: &[EpisodeFigures]) -> Finding {
-    let budget = story.header.drill.contract.budget().as_secs_f64();
-    let seen = tolls.iter().rev().filter(|toll| toll.requests > 0);
-    let worst = seen.max_by_key(|toll| toll.bad_seconds);
-    let count = worst.map(|toll| toll.bad_seconds);
-    let text = worst.map_or("no request".into(), |toll| {
-        format!("{} s, worst class {}", toll.bad_seconds, toll.class)
-    });
-    Finding {
-        clause: Clause::BadSeconds,
-        title: "bad seconds".into(),
-        verdict: against(count.map(|count| count as f64 <= budget)),
-        measured: seconds(text, count.map(|count| count as f64)),
-        limit: Some(seconds(format!("{budget:.2} s"), Some(budget))),
-        why: format!(
-            "A second is bad when more than {BAD_SECOND_ABOVE_PERCENT} % of the class's requests due in \
-             it had no good answer."
-        ),
-        evidence: costly(story, episodes),
-    }
 }
 
 fn failed_requests(
@@ -248,10 +177,12 @@ fn seconds(text: String, number: Option<f64>) -> Measure {
     }
 }
 
-/// The episodes that cost users anything: where the bad seconds come from.
+/// The episodes that cost users anything.
 fn costly(story: &Story, episodes: &[EpisodeFigures]) -> Evidence {
     let rows = episodes.iter().zip(&story.episodes);
-    let costly: Vec<_> = rows.filter(|(row, _)| row.toll.bad > 0).collect();
+    let costly: Vec<_> = rows
+        .filter(|(row, _)| row.toll.by_class.iter().any(ClassToll::has_lost))
+        .collect();
     Evidence {
         offsets: costly
             .iter()

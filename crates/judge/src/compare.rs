@@ -312,7 +312,7 @@ mod tests {
     fn an_outage_in_one_class_is_found_there_and_nowhere_else() {
         let calm = Run::healthy().judge();
         let bad = Run::healthy()
-            .fail(30.0..48.0, Class::Ingest, Outcome::Failed)
+            .fail(30.0..52.0, Class::Ingest, Outcome::Failed)
             .judge();
         let found = compare(&calm, &bad);
         assert_eq!(found.clauses[0].verdict.b, Some(Verdict::Broken));

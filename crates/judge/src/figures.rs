@@ -231,37 +231,6 @@ pub struct ClassFigures {
     pub toll: ClassToll,
 }
 
-/// What the episodes allow to say about other ones: independent units are episodes, not requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Confidence {
-    /// Episodes that came to their end.
-    pub episodes: u64,
-    /// Episodes without a bad request.
-    pub clean: u64,
-    /// 95 % upper bound on the chance that such an episode costs users anything, in percent.
-    pub costly_at_most_percent: f64,
-    /// Bad-second-equivalents of one schedule of faults, mean, in seconds.
-    pub mean_s: f64,
-    /// Bad-second-equivalents that 95 % of such schedules, drawn from the episodes seen, do not exceed, in
-    /// seconds; none when no episode cost anything, because drawing from nothing but zeros bounds nothing.
-    pub bound_s: Option<f64>,
-    /// Bad-second-equivalents of a window's quiet time at the rate seen in this run's, in seconds; none when the run had no
-    /// quiet time. Quiet time longer than the window counts as it is.
-    #[serde(default)]
-    pub quiet_mean_s: Option<f64>,
-    /// 95 % upper bound on the bad seconds of a window's quiet time: what this run's quiet time can't exclude, in seconds.
-    #[serde(default)]
-    pub quiet_bound_s: Option<f64>,
-    /// What faults and quiet time cost together in such a window, mean, in seconds.
-    #[serde(default)]
-    pub together_mean_s: Option<f64>,
-    /// 95 % bound on that: both bounds together, in seconds. A contract is claimed only when this is within its budget.
-    #[serde(default)]
-    pub together_bound_s: Option<f64>,
-    /// The schedule that this assumes, in words.
-    pub schedule: String,
-}
-
 /// What is wrong with one reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -11,12 +11,14 @@ use crate::{
     Kept, PageFigures, PressureFigures,
     budget::{self, Budget},
     changes::ChangeFigures,
-    clauses, confidence, counters, episodes,
+    claim::{self, Claim},
+    clauses, counters, episodes,
     evidence::{self, Recording},
     figures::{
-        ClassFigures, ComponentFigures, Confidence, EpisodeFigures, LedgerFigures, LoadFigures,
-        QuietFigures, Series,
+        ClassFigures, ComponentFigures, EpisodeFigures, LedgerFigures, LoadFigures, QuietFigures,
+        Series,
     },
+    in_run::{self, InRun},
     load,
     members::{self, MemberFigures},
     pressure, series,
@@ -34,7 +36,7 @@ use crate::{
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The promise was kept, and the run proves it.
+    /// The promise was kept in this run.
     Held,
     /// The run does not prove anything about the promise.
     Unproven,
@@ -59,10 +61,10 @@ impl Verdict {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Clause {
-    /// Bad-second-equivalents against the outage budget.
+    /// What the run burned of the outage budget, as time and as requests.
     Availability,
-    /// Bad seconds against the outage budget.
-    BadSeconds,
+    /// What may be claimed for a whole window, against the outage budget.
+    Claim,
     /// Requests without a good answer, however many were asked.
     FailedRequests,
     /// The users' time in the worst window.
@@ -102,7 +104,7 @@ impl Clause {
     pub fn name(self) -> &'static str {
         match self {
             Self::Availability => "availability",
-            Self::BadSeconds => "bad seconds",
+            Self::Claim => "claim",
             Self::FailedRequests => "failed requests",
             Self::UserUptime => "user uptime",
             Self::Latency => "latency",
@@ -251,14 +253,18 @@ pub struct Judgement {
     pub streams: Option<StreamFigures>,
     /// The time outside all episodes.
     pub quiet: QuietFigures,
+    /// What users of each promised class had in this run.
+    #[serde(default)]
+    pub in_run: Vec<InRun>,
     /// What each episode took of the outage budget.
     pub budget: Budget,
     /// Every member of the topology, with the episodes that it suffered.
     pub members: Vec<MemberFigures>,
     /// Who showed each fault, apart from those who suffered it.
     pub witnesses: Vec<Witness>,
-    /// What the episodes allow to say about other ones.
-    pub confidence: Option<Confidence>,
+    /// What may be claimed for a whole window with such faults.
+    #[serde(default)]
+    pub claim: Claim,
     /// What was acknowledged against what is stored; none when the stored readings were not read.
     #[serde(default)]
     pub ledger: Option<LedgerFigures>,
@@ -294,8 +300,15 @@ pub(crate) fn assemble(
     let load = load::figures(story, tally);
     let classes = load::classes(story, tally);
     let quiet = episodes::quiet(story, tally);
-    let budget = budget::budget(&drill.contract, &episodes, &quiet, &classes);
-    let mut findings = clauses::findings(story, tally, &episodes, &bill, &kept);
+    let budget = budget::budget(drill, &episodes, &quiet, load.seconds);
+    let asked = classes.iter().map(|row| (row.class, row.toll.requests));
+    let claim = claim::claim(drill, &episodes, &quiet, &asked.collect(), load.seconds);
+    let told = clauses::Told {
+        episodes: &episodes,
+        budget: &budget,
+        claim: &claim,
+    };
+    let mut findings = clauses::findings(story, tally, &told, &bill, &kept);
     findings.extend(evidence::findings(story, tally, recording, &load));
     // A drill always has an availability clause, so there is always a finding.
     let worst = findings.iter().map(|finding| finding.verdict).max();
@@ -312,7 +325,6 @@ pub(crate) fn assemble(
         seed: drill.seed,
         machine: story.header.machine.clone(),
         contract: drill.contract.clone(),
-        classes,
         budget,
         members: members::figures(story),
         witnesses: witnesses::witnesses(story),
@@ -320,7 +332,9 @@ pub(crate) fn assemble(
         strain: strain::figures(story, tally),
         user_uptime: tally.uptime.worst(),
         streams: tally.streams,
-        confidence: confidence::confidence(drill, &episodes, &quiet),
+        claim,
+        in_run: in_run::in_run(&classes, load.seconds),
+        classes,
         quiet,
         ledger: kept.ledger,
         pages: kept.pages,
@@ -344,7 +358,7 @@ fn summary(verdict: Verdict, findings: &[Finding]) -> String {
     titles.dedup();
     let titles = titles.join(", ");
     match verdict {
-        Verdict::Held => "every promise was kept, and the run proves it".into(),
+        Verdict::Held => "every clause of the contract was kept in this run".into(),
         Verdict::Unproven => format!("the run proves too little: {titles}"),
         Verdict::Broken => format!("not kept: {titles}"),
     }

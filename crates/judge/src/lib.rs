@@ -9,6 +9,7 @@
 
 mod budget;
 mod changes;
+mod claim;
 mod clauses;
 mod clocks;
 mod compare;
@@ -18,6 +19,7 @@ mod disks;
 mod episodes;
 mod evidence;
 mod figures;
+mod in_run;
 mod integrity;
 mod judgement;
 mod latency;
@@ -59,18 +61,20 @@ use std::{io::Read, time::Duration};
 use thiserror::Error;
 use timeline::{ArrivalError, Arrivals, Entry, Offset, StoredError, StoredReadings};
 
-pub use budget::{Budget, Burn};
+pub use budget::{Budget, Burn, ClassBudget};
 pub use changes::{ChangeEntry, ChangeFigures};
+pub use claim::{Claim, FaultRepetitions};
 pub use compare::{
     ClassComparison, ClauseComparison, Comparison, EpisodeComparison, Pair, RunHead, compare,
 };
 pub use disks::DiskStallFigures;
 pub use evidence::{LATENESS_SHARE_PERCENT, USERS_SHARE_PERCENT};
 pub use figures::{
-    ClassFigures, ClassToll, ComponentFigures, Confidence, CounterFigures, EntryFault,
-    EpisodeFigures, EpisodeState, Kind, Lateness, LedgerEntry, LedgerFigures, LoadFigures,
-    Percentiles, QuietFigures, Series, Toll,
+    ClassFigures, ClassToll, ComponentFigures, CounterFigures, EntryFault, EpisodeFigures,
+    EpisodeState, Kind, Lateness, LedgerEntry, LedgerFigures, LoadFigures, Percentiles,
+    QuietFigures, Series, Toll,
 };
+pub use in_run::InRun;
 pub use integrity::Integrity;
 pub use judgement::{
     Bill, BillFigure, Clause, Evidence, Finding, Judgement, Measure, Unit, Verdict,

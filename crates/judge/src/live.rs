@@ -1,4 +1,5 @@
-//! The outage budget while it burns: the figure of [`crate::Budget`], from the arrivals that have come so far.
+//! The outage budget while it burns, from the arrivals that have come so far: what [`crate::Budget`] tells where each fault
+//! happens once in a window.
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ pub(crate) fn bars(judgement: &Judgement) -> Bars {
     };
     Bars {
         total: format!(
-            "Of the {:.2} s that the contract allows, the run burned {:.2} s of its worst class: {:.1} %.",
+            "Of the {:.2} s that the contract allows a window, this run burned {:.2} s of its worst class: {:.1} %.",
             budget.allowed_s, budget.burned_s, budget.burned_percent
         ),
         budget: 100.0 * 100.0 / end,

@@ -48,6 +48,9 @@ pub fn styled_text(judgement: &Judgement, style: Style) -> String {
     }
     let all = [
         Some(sections::findings(judgement)),
+        Some(sections::in_run(judgement)),
+        Some(sections::budget(judgement)),
+        Some(sections::claim(judgement)),
         Some(sections::episodes(judgement)),
         sections::pressure(judgement),
         sections::strain(judgement),

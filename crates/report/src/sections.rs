@@ -1,8 +1,10 @@
 //! The sections of a report, from the verdict to the commands that repeat the run.
 
+mod budget;
 mod claim;
 mod compare;
 mod episodes;
+mod in_run;
 mod ledger;
 mod load;
 mod pressure;
@@ -10,8 +12,11 @@ mod strain;
 mod survival;
 mod verdict;
 
+pub(crate) use budget::budget;
+pub(crate) use claim::claim;
 pub(crate) use compare::comparison;
 pub(crate) use episodes::{episodes, stopwatch};
+pub(crate) use in_run::in_run;
 pub(crate) use ledger::ledger;
 pub(crate) use load::{again, bill, components, load};
 pub(crate) use pressure::pressure;

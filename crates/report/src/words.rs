@@ -25,6 +25,16 @@ pub(crate) fn amount(value: f64) -> String {
     }
 }
 
+/// A share in percent, or a dash where there was nothing to share. What is not the whole never looks like it.
+pub(crate) fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".into(), |percent| format!("{percent:.4}"))
+}
+
+/// A share in percent to a tenth, or a dash where there was nothing to share.
+pub(crate) fn tenth(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".into(), |percent| format!("{percent:.1}"))
+}
+
 /// Seconds, or a dash where there were none.
 pub(crate) fn seconds(value: Option<f64>) -> String {
     value.map_or_else(|| "-".into(), |seconds| format!("{seconds:.1}"))
@@ -117,9 +127,19 @@ pub(crate) fn burned(burn: &Burn) -> String {
     match burn.class {
         None => "cost users nothing".into(),
         Some(class) => format!(
-            "burned {:.2} s of {class}, {:.1} % of the budget",
-            burn.seconds, burn.percent
+            "burned {:.2} s of {class}{}, {:.1} % of the budget",
+            burn.seconds,
+            times(burn.per_window),
+            burn.percent
         ),
+    }
+}
+
+/// How often a fault counts in the window, where that is not once.
+fn times(per_window: f64) -> String {
+    match per_window == 1.0 {
+        true => String::new(),
+        false => format!(" {} times", amount(per_window)),
     }
 }
 

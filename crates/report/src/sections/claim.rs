@@ -1,26 +1,89 @@
-//! What was really run, and what that allows to say about a whole window: nothing that was not run is claimed.
+//! The third statement: what the run allows to claim for a whole window, or what a claim would take.
 
-use judge::{Confidence, Judgement, LoadFigures};
+use judge::{Claim, FaultRepetitions, Judgement, LoadFigures};
 
-use crate::words::{amount, lasting, pace};
+use crate::{
+    document::{
+        Align::{Left, Right},
+        Cell, Section, Table,
+    },
+    words::{amount, count, lasting, pace},
+};
 
 /// Share of the load's planned length from which it counts as whole: its last requests may end a moment early.
 const WHOLE: f64 = 0.99;
 /// Real time from which slow troubles have had a chance to show, in seconds.
 const LONG_S: f64 = 2.0 * 3600.0;
 
-/// The run's own length, then the bounds for other faults and for quiet time.
-pub(crate) fn claim(judgement: &Judgement) -> String {
-    let known = judgement.confidence.as_ref();
-    let bounds = known.map_or_else(String::new, |known| {
-        format!(
-            "{}{}{}",
-            episodes(judgement, known),
-            quiet(judgement, known),
-            together(judgement, known)
+/// What may be claimed of the faults, of the quiet time and of the whole window.
+pub(crate) fn claim(judgement: &Judgement) -> Section {
+    let claim = &judgement.claim;
+    let mut table = Table::new(&[
+        ("for the next window", Left),
+        ("claim", Left),
+        ("run", Right),
+        ("it takes", Right),
+    ]);
+    if claim.episodes > 0 || !claim.faults.is_empty() {
+        table.row([
+            "its faults".into(),
+            bound(claim.faults_at_most_percent),
+            schedules(claim.schedules),
+            schedules(claim.schedules_needed),
+        ]);
+    }
+    table.row([
+        "its quiet time".into(),
+        bound(claim.quiet_at_most_percent),
+        hours(claim.quiet_h),
+        hours(claim.quiet_h_needed),
+    ]);
+    table.row([
+        "the whole of it".into(),
+        bound(claim.window_at_most_percent),
+        "".into(),
+        hours(claim.quiet_h_needed_for_window),
+    ]);
+    if !claim.faults.is_empty() {
+        let more = schedules(claim.schedules_needed_for_window);
+        table.row(["".into(), "".into(), "".into(), more]);
+    }
+    let mut section = table.under(
+        "claim",
+        "what this run allows to say about a window that was not run",
+    );
+    section.closing = format!(
+        "{}{} At {} % confidence, if the next faults and hours are like those that were run. A schedule is every fault of the \
+         drill as often as it happens in a window.{}",
+        run(&judgement.load),
+        episodes(claim),
+        amount(claim.confidence_percent),
+        rarest(claim)
+    );
+    section
+}
+
+fn bound(at_most: Option<f64>) -> Cell {
+    at_most
+        .map_or_else(
+            || "not claimed".into(),
+            |percent| format!("at most {percent:.1} % of the budget"),
         )
-    });
-    run(&judgement.load) + &bounds
+        .into()
+}
+
+fn schedules(number: u64) -> Cell {
+    match number {
+        1 => "1 schedule".into(),
+        _ => format!("{} schedules", count(number)).into(),
+    }
+}
+
+fn hours(hours: f64) -> Cell {
+    match hours < 10.0 {
+        true => format!("{hours:.2} h").into(),
+        false => format!("{} h", count(hours as u64)).into(),
+    }
 }
 
 /// How long the load lasted in real time, and how much of the curve that was.
@@ -38,56 +101,29 @@ fn run(load: &LoadFigures) -> String {
     format!("{lasted} were run, walking {walked} {pace}.{unseen}")
 }
 
-/// What the faults of the schedule cost, held against the whole window's budget.
-fn episodes(judgement: &Judgement, known: &Confidence) -> String {
-    if known.episodes == 0 {
-        return " No episode came to its end: about faults nothing is known.".into();
-    }
-    let chance = format!(
-        " {} of {} episodes cost users nothing: at 95 % confidence, at most {:.0} % of such faults cost \
-         something.",
-        known.clean, known.episodes, known.costly_at_most_percent
-    );
-    let budget = judgement.budget.allowed_s;
-    let cost = known.bound_s.map_or_else(String::new, |bound| {
-        let place = if bound <= budget { "within" } else { "beyond" };
-        format!(
-            " Extrapolated to {}, faults alone cost {:.2} s in the mean, and no more than {bound:.2} s in 95 of \
-             100 such schedules: {place} the {budget:.2} s of the contract.",
-            known.schedule, known.mean_s
-        )
-    });
-    chance + &cost
-}
-
-/// The whole window, and whether the contract may be claimed for it.
-fn together(judgement: &Judgement, known: &Confidence) -> String {
-    let Some((mean, bound)) = known.together_mean_s.zip(known.together_bound_s) else {
-        return String::new();
-    };
-    let budget = judgement.budget.allowed_s;
-    let may = if bound <= budget { "may" } else { "can't" };
-    format!(
-        " Together {mean:.2} s in the mean and {bound:.2} s at 95 %: for a whole window, quiet time included, the \
-         {budget:.2} s {may} be claimed."
-    )
-}
-
-/// Quiet time that was not run promises nothing.
-fn quiet(judgement: &Judgement, known: &Confidence) -> String {
-    let Some((mean, bound)) = known.quiet_mean_s.zip(known.quiet_bound_s) else {
-        return " There was no quiet time.".into();
-    };
-    let quiet = &judgement.quiet;
-    let adds = format!(
-        " The quiet time, {} with {} s of it bad, adds {mean:.2} s in the mean",
-        lasting(quiet.seconds),
-        quiet.toll.bad_seconds
-    );
-    match quiet.seconds < judgement.contract.window.as_secs_f64() {
-        true => format!(
-            "{adds}; it is too short to exclude {bound:.0} s at 95 %, and a longer run narrows that."
+/// How likely such faults are to cost anything, whatever they cost.
+fn episodes(claim: &Claim) -> String {
+    match claim.costly_at_most_percent {
+        None => " No episode came to its end: about faults nothing is known.".into(),
+        Some(percent) => format!(
+            " {} of {} episodes cost users nothing: at most {percent:.0} % of such faults cost something.",
+            claim.clean, claim.episodes
         ),
-        false => format!("{adds}, and no more than {bound:.0} s at 95 %."),
     }
+}
+
+/// The fault that was repeated least, for what a claim takes.
+fn rarest(claim: &Claim) -> String {
+    let short = |kind: &&FaultRepetitions| kind.repetitions < kind.needed;
+    let rarest = claim
+        .faults
+        .iter()
+        .filter(short)
+        .min_by_key(|kind| kind.repetitions);
+    rarest.map_or_else(String::new, |kind| {
+        format!(
+            " Of {}, {} of the {} repetitions were run that a claim for the faults takes.",
+            kind.name, kind.repetitions, kind.needed
+        )
+    })
 }

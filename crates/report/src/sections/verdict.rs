@@ -4,7 +4,6 @@ use judge::{Clause, Judgement, Verdict};
 
 use crate::{
     document::{Align::Left, Cell, Section, Table, Tone},
-    sections::claim::claim,
     words::measured,
 };
 
@@ -65,7 +64,5 @@ pub(crate) fn findings(judgement: &Judgement) -> Section {
             table.row([Cell::default(), Cell::default(), text]);
         }
     }
-    let mut section = table.under("findings", "the verdict is the worst of them");
-    section.closing = claim(judgement);
-    section
+    table.under("findings", "the verdict is the worst of them")
 }
