@@ -15,6 +15,7 @@ mod clocks;
 mod compare;
 mod confidence;
 mod counters;
+mod coverage;
 mod disks;
 mod episodes;
 mod evidence;
@@ -67,6 +68,7 @@ pub use claim::{Claim, FaultRepetitions};
 pub use compare::{
     ClassComparison, ClauseComparison, Comparison, EpisodeComparison, Pair, RunHead, compare,
 };
+pub use coverage::coverage;
 pub use disks::DiskStallFigures;
 pub use evidence::{LATENESS_SHARE_PERCENT, USERS_SHARE_PERCENT};
 pub use figures::{

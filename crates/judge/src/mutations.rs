@@ -39,7 +39,7 @@ const BREACHES: [Breach; 7] = [
     },
     Breach {
         what: "refusals count as any failure",
-        change: |run| without_latency(run).fail(30.0..58.0, Class::Read, Outcome::Rejected),
+        change: |run| without_latency(run).fail(8.0..58.0, Class::Read, Outcome::Rejected),
         broken: &["availability"],
         blind: without_load,
     },

@@ -54,31 +54,37 @@ fn a_run_cut_short_walked_only_a_part() {
 }
 
 #[test]
-fn only_a_window_that_was_run_is_spoken_of_without_scaling() {
-    let whole = said(172_800.0, 1.0, |judgement| {
-        judgement.quiet.seconds = 172_800.0;
+fn a_run_of_minutes_claims_nothing_and_says_what_it_would_take() {
+    let said = said(480.0, 360.0, |_| {});
+    assert!(
+        said.contains("its faults not claimed 1 schedule 19 schedules"),
+        "{said}"
+    );
+    assert!(
+        said.contains("its quiet time not claimed 0.01 h 912 h"),
+        "{said}"
+    );
+    assert!(said.contains("the whole of it not claimed"), "{said}");
+    assert!(!said.contains("at most 0.0 % of the budget"), "{said}");
+}
+
+#[test]
+fn a_bound_is_told_as_a_share_of_the_budget() {
+    let said = said(480.0, 360.0, |judgement| {
+        judgement.claim.window_at_most_percent = Some(62.5);
     });
-    assert!(whole.contains("48.0 hours were run, walking 48 h of the curve at its own pace."));
-    assert!(whole.contains("at 95 %.") && !whole.contains("too short to exclude"));
-    let half = said(86_400.0, 2.0, |judgement| {
-        judgement.quiet.seconds = 80_000.0
-    });
-    assert!(half.contains("24.0 hours were run, walking 48 h of the curve 2 times as fast."));
-    assert!(half.contains("too short to exclude"), "{half}");
+    assert!(
+        said.contains("the whole of it at most 62.5 % of the budget"),
+        "{said}"
+    );
 }
 
 #[test]
 fn without_an_episode_nothing_is_said_of_faults() {
     let none = said(480.0, 360.0, |judgement| {
-        if let Some(known) = &mut judgement.confidence {
-            known.episodes = 0;
-        }
+        judgement.claim.episodes = 0;
+        judgement.claim.costly_at_most_percent = None;
     });
     assert!(none.contains("about faults nothing is known"), "{none}");
     assert!(!none.contains("such faults cost"), "{none}");
-    let bare = said(480.0, 360.0, |judgement| judgement.confidence = None);
-    assert!(
-        bare.contains("8 minutes were run") && !bare.contains("at 95 %"),
-        "{bare}"
-    );
 }

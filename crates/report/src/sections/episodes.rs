@@ -24,7 +24,7 @@ pub(crate) fn episodes(judgement: &Judgement) -> Section {
         ("troubled", Left),
         ("down", Left),
     ]);
-    for row in &judgement.episodes {
+    for (row, burn) in judgement.episodes.iter().zip(&judgement.budget.burns) {
         let hit = match row.members.as_slice() {
             [] => row.target.clone(),
             [member] => member.clone(),
@@ -40,6 +40,10 @@ pub(crate) fn episodes(judgement: &Judgement) -> Section {
             what.into_iter()
                 .chain(toll(&row.toll, longest(&row.outages))),
         );
+        if burn.per_window != 1.0 {
+            let times = format!("per window: {:.2} times", burn.per_window);
+            table.note(times, Tone::Faint);
+        }
         if let Some(trouble) = trouble(row.state) {
             table.note(format!("{trouble}: {}", row.detail), Tone::Doubt);
         }
