@@ -95,6 +95,8 @@ pub enum Clause {
     Bill,
     /// Whether the run can prove anything.
     Evidence,
+    /// Reads that did not show a reading that was acknowledged longer ago than the bound.
+    Visibility,
 }
 
 impl Clause {
@@ -119,6 +121,7 @@ impl Clause {
             Self::Duplicates => "duplicates",
             Self::Bill => "bill",
             Self::Evidence => "evidence",
+            Self::Visibility => "visibility",
         }
     }
 }
