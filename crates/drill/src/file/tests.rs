@@ -382,7 +382,7 @@ fn a_load_that_ends_before_the_last_fault_is_over_is_refused() {
     let text = text.replace("warm_up = \"10s\"", "warm_up = \"58s\"");
     let error = parse("x.toml", &text, members).unwrap_err().to_string();
     assert!(
-        error.starts_with("x.toml:24: the load ends after 60s"),
+        error.starts_with("x.toml:25: the load ends after 60s"),
         "{error}"
     );
     assert!(error.contains("traffic.span"), "{error}");
@@ -390,7 +390,7 @@ fn a_load_that_ends_before_the_last_fault_is_over_is_refused() {
 
 #[test]
 fn holds_and_paces_that_nobody_means_are_refused() {
-    check("hold = \"12s\"", "hold = \"0s\"", "x.toml:24: hold is zero");
+    check("hold = \"12s\"", "hold = \"0s\"", "x.toml:25: hold is zero");
     check("hold = \"12s\"", "hold = \"200years\"", "up to 24h");
     check(
         "settle = \"3s\"",

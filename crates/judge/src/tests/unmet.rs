@@ -7,7 +7,7 @@ use timeline::{Event, Offset, Outcome};
 
 use crate::{
     Clause, EpisodeState, Judgement, Verdict,
-    testing::{Run, at},
+    testing::{Run, at, health},
 };
 
 const TITLE: &str = "fault that no load met";
@@ -88,4 +88,23 @@ fn an_alert_that_nobody_could_observe_is_neither_missed_nor_in_time() {
     assert_eq!(verdict(&unseen, Clause::Alerts), Verdict::Unproven);
     let broken = unseen.fail(42.0..43.0, Class::Alert, Outcome::TimedOut);
     assert_eq!(verdict(&broken, Clause::Alerts), Verdict::Broken);
+}
+
+#[test]
+fn a_primary_that_nobody_can_see_is_not_ruled_out() {
+    let mut run = Run::healthy();
+    run.header().drill.contract.no_split_brain = true;
+    assert_eq!(verdict(&run, Clause::SplitBrain), Verdict::Held);
+    let dark = |answered| {
+        let mut health = health("postgres-3", answered, &[]);
+        health.answered = answered;
+        Event::Member(health)
+    };
+    run.push(45.0, dark(false));
+    run.push(50.0, dark(true));
+    assert_eq!(verdict(&run, Clause::SplitBrain), Verdict::Unproven);
+    // The engine's word that it was dead rules it out.
+    let (member, action) = ("postgres-3".to_owned(), "die".to_owned());
+    run.push(44.9, Event::Engine { member, action });
+    assert_eq!(verdict(&run, Clause::SplitBrain), Verdict::Held);
 }
