@@ -1,5 +1,6 @@
 //! From the text of a drill file to a validated drill.
 
+mod limits;
 mod strikes;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -168,12 +169,12 @@ impl Drill {
 #[serde(deny_unknown_fields)]
 struct DrillFile {
     name: Spanned<String>,
-    about: String,
-    lesson: String,
+    about: Spanned<String>,
+    lesson: Spanned<String>,
     topology: Spanned<String>,
     seed: u64,
-    traffic: Traffic,
-    pace: Pace,
+    traffic: Spanned<Traffic>,
+    pace: Spanned<Pace>,
     contract: Spanned<Contract>,
     guard: Option<Spanned<Guard>>,
     #[serde(default)]
@@ -241,6 +242,19 @@ pub fn parse_for(
     if parsed.name.get_ref().is_empty() {
         return Err(fail(parsed.name.span().start, "name is empty".into()));
     }
+    let texts = [
+        ("name", &parsed.name),
+        ("about", &parsed.about),
+        ("lesson", &parsed.lesson),
+    ];
+    for (what, text) in texts {
+        if let Some(mistake) = limits::of_text(text.get_ref()) {
+            return Err(fail(text.span().start, format!("{what} {mistake}")));
+        }
+    }
+    if let Some(mistake) = limits::of_pace(parsed.pace.get_ref()) {
+        return Err(fail(parsed.pace.span().start, format!("pace: {mistake}")));
+    }
     let topology = parsed.topology.get_ref();
     let candidates = topology_members(topology).map_err(|known| {
         fail(
@@ -254,7 +268,7 @@ pub fn parse_for(
             format!("contract: {mistake}"),
         ));
     }
-    let waits = parsed.pace.recover_within;
+    let waits = parsed.pace.get_ref().recover_within;
     let asks = parsed.contract.get_ref().redundancy_back_within;
     if let Some(asks) = asks.filter(|asks| *asks > waits) {
         return Err(fail(
@@ -277,6 +291,7 @@ pub fn parse_for(
     };
     let mut seen = BTreeSet::new();
     let mut episodes = Vec::with_capacity(parsed.episode.len());
+    let mut over = limits::Over::new(parsed.traffic.get_ref(), parsed.pace.get_ref());
     for episode in parsed.episode {
         let episode = episode.into_inner();
         let place = episode.name.span().start;
@@ -286,17 +301,19 @@ pub fn parse_for(
             if !seen.insert(name.clone()) {
                 return Err(fail(place, format!("a second episode is named {name:?}")));
             }
+            let late = over.after(&episode);
+            late.map_err(|mistake| fail(place, mistake))?;
             episodes.push(episode);
         }
     }
     Ok(Drill {
         name: parsed.name.into_inner(),
-        about: parsed.about,
-        lesson: parsed.lesson,
+        about: parsed.about.into_inner(),
+        lesson: parsed.lesson.into_inner(),
         topology: parsed.topology.into_inner(),
         seed: parsed.seed,
-        traffic: parsed.traffic,
-        pace: parsed.pace,
+        traffic: parsed.traffic.into_inner(),
+        pace: parsed.pace.into_inner(),
         episodes,
         contract: parsed.contract.into_inner(),
         guard,
@@ -319,6 +336,9 @@ impl EpisodeFile {
         let mistake = mistake.or_else(|| pressed?.mistake_of_hold(self.hold));
         if let Some(mistake) = mistake {
             return Err((fault_at, format!("fault {mistake}")));
+        }
+        if let Some(mistake) = limits::of_hold(self.hold, &fault) {
+            return Err((self.name.span().start, mistake));
         }
         let whole = Episode {
             name: self.name.into_inner(),

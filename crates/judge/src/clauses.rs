@@ -12,6 +12,7 @@ mod staleness;
 #[cfg(test)]
 mod tests;
 mod uptime;
+mod visibility;
 
 use drill::LatencyClause;
 
@@ -62,6 +63,7 @@ pub(crate) fn findings(
     findings.extend(pages::findings(story, kept.pages.as_ref()));
     findings.extend(split_brain::finding(story));
     findings.extend(staleness::finding(story, tally));
+    findings.extend(visibility::finding(story, tally));
     findings.extend(self::ledger::findings(story, tally, kept));
     findings.extend(self::changes::finding(story, kept.changes.as_ref()));
     findings.extend(contract.monthly_usd.map(|limit| monthly(bill, limit)));

@@ -5,7 +5,7 @@ use timeline::Offset;
 
 use crate::{
     figures::{EpisodeFigures, EpisodeState, QuietFigures, Toll, figure},
-    slots::OUTAGE_FROM_S,
+    slots::{OUTAGE_FROM_S, index},
     story::{Chapter, Story},
     tally::{Share, Tally},
     toll,
@@ -26,6 +26,7 @@ fn row(story: &Story, tally: &Tally, number: usize) -> EpisodeFigures {
     );
     // The first share is that of the quiet time.
     let share = &tally.shares[number + 1];
+    let unmet = unmet(story, tally, number);
     let since = |from: Option<Offset>, to: Option<Offset>| Some(to?.since(from?).as_secs_f64());
     let from = chapter.requested;
     let (first_bad, last_bad) = share.bad_span.unzip();
@@ -37,8 +38,8 @@ fn row(story: &Story, tally: &Tally, number: usize) -> EpisodeFigures {
         fault: episode.fault.to_string(),
         members: chapter.members.clone(),
         roles: chapter.roles.clone(),
-        state: state(chapter),
-        detail: detail(chapter),
+        state: state_met(story, tally, number),
+        detail: unmet.unwrap_or_else(|| detail(chapter)),
         begin_s: at(from),
         heal_s: at(chapter.heal_requested),
         end_s: at(chapter.ended),
@@ -69,6 +70,43 @@ pub(crate) fn state(chapter: &Chapter) -> EpisodeState {
         (Some(_), None) => EpisodeState::NotRecovered,
         (Some(_), Some(_)) => EpisodeState::Complete,
     }
+}
+
+/// How far an episode came, and whether the load met its fault.
+pub(crate) fn state_met(story: &Story, tally: &Tally, number: usize) -> EpisodeState {
+    match unmet(story, tally, number) {
+        Some(_) => EpisodeState::NotMet,
+        None => state(&story.episodes[number]),
+    }
+}
+
+/// Why a complete episode shows nothing: no user asked for a promised class while its fault was on, or the load ended
+/// before clients had given up what it cost. None where the load met it.
+pub(crate) fn unmet(story: &Story, tally: &Tally, number: usize) -> Option<String> {
+    let chapter = &story.episodes[number];
+    if state(chapter) != EpisodeState::Complete {
+        return None;
+    }
+    let drill = &story.header.drill;
+    let healed = chapter.healed.or(chapter.heal_requested)?;
+    let until = Offset::from(healed.as_duration() + drill.traffic.request_timeout());
+    if story.load_end() < until {
+        let (ended_s, until_s) = (story.seconds(story.load_end()), story.seconds(until));
+        return Some(format!(
+            "the load ended at {ended_s:.1} s, and clients wait for an answer until {until_s:.1} s"
+        ));
+    }
+    // Alerts come by themselves: no user asks for one.
+    let mut asked = drill
+        .contract
+        .classes
+        .iter()
+        .filter(|c| **c != Class::Alert);
+    let requests = &tally.shares[number + 1].requests;
+    // That nobody asked for a class at all is a doubt of its own.
+    let ever = |class: Class| tally.outcomes[index(class)].iter().any(|count| *count > 0);
+    let silent = asked.find(|class| requests[index(**class)] == 0 && ever(**class))?;
+    Some(format!("no user asked for {silent} while the fault was on"))
 }
 
 /// Why an episode did not come further, or what was seen of its fault.

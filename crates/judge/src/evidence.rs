@@ -7,7 +7,7 @@ use timeline::Offset;
 
 use crate::{
     Integrity, clocks,
-    episodes::{detail, state},
+    episodes::{detail, state, unmet},
     figures::{EpisodeState, LoadFigures},
     judgement::{Clause, Evidence, Finding, Measure, Unit, Verdict},
     sighted,
@@ -90,6 +90,7 @@ pub(crate) fn findings(
     doubts.extend(observer(story));
     doubts.extend(generator(story, load));
     doubts.extend(unproven_faults(story));
+    doubts.extend(unmet_faults(story, tally));
     doubts.extend(not_run(story));
     doubts.extend(not_recovered(story));
     doubts.extend(silent_classes(story, tally));
@@ -218,6 +219,28 @@ fn unproven_faults(story: &Story) -> Option<Finding> {
     about_episodes(story, "fault without proof", why, |chapter| {
         state(chapter) == EpisodeState::NotProven
     })
+}
+
+/// A fault proves nothing of a promise that nobody asked to be kept while it was on.
+fn unmet_faults(story: &Story, tally: &Tally) -> Option<Finding> {
+    let rows = story.header.drill.episodes.iter().zip(&story.episodes);
+    let all: Vec<_> = rows
+        .enumerate()
+        .filter_map(|(number, row)| Some((row, unmet(story, tally, number)?)))
+        .collect();
+    let ((first, _), reason) = all.first()?;
+    let others = match all.len() {
+        1 => String::new(),
+        many => format!(", and {} more", many - 1),
+    };
+    let text = format!("{}: {reason}{others}", first.name);
+    let why = "What no request met can't have cost one.";
+    let mut finding = doubt("fault that no load met", text, all.len() as f64, why);
+    finding.evidence = Evidence {
+        offsets: all.iter().filter_map(|((_, c), _)| c.requested).collect(),
+        episodes: all.iter().map(|((e, _), _)| e.name.clone()).collect(),
+    };
+    Some(finding)
 }
 
 fn not_run(story: &Story) -> Option<Finding> {

@@ -97,6 +97,8 @@ pub enum Clause {
     Bill,
     /// Whether the run can prove anything.
     Evidence,
+    /// Reads that did not show a reading that was acknowledged longer ago than the bound.
+    Visibility,
 }
 
 impl Clause {
@@ -121,6 +123,7 @@ impl Clause {
             Self::Duplicates => "duplicates",
             Self::Bill => "bill",
             Self::Evidence => "evidence",
+            Self::Visibility => "visibility",
         }
     }
 }

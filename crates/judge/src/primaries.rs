@@ -1,8 +1,8 @@
 //! Who said of itself that it is the database's primary, and when two did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use drill::Role;
+use drill::{Component, Role};
 use timeline::{MemberHealth, Offset};
 
 /// Two or more primaries at the same time.
@@ -22,6 +22,12 @@ pub(crate) struct Primaries {
     since: Option<Offset>,
     longest: Option<Overlap>,
     last: Offset,
+    /// Members that do not answer and may run, each since when.
+    dark: BTreeMap<String, Offset>,
+    /// Members that the engine has reported dead: they are no primary.
+    dead: BTreeSet<String>,
+    /// The longest time in which a member could not be seen.
+    unseen: Option<Overlap>,
 }
 
 impl Primaries {
@@ -29,6 +35,7 @@ impl Primaries {
     pub(crate) fn see(&mut self, at: Offset, health: &MemberHealth) {
         let before: Vec<_> = self.now.keys().cloned().collect();
         self.last = self.last.max(at);
+        self.look(at, health);
         if health.roles.contains(&Role::PostgresPrimary) {
             self.seen = true;
             self.now.entry(health.member.clone()).or_insert(at);
@@ -43,6 +50,56 @@ impl Primaries {
             }
             _ => {}
         }
+    }
+
+    /// The engine reports what became of a container.
+    pub(crate) fn hear(&mut self, at: Offset, member: &str, action: &str) {
+        match action {
+            "die" | "stop" | "kill" => {
+                self.dead.insert(member.to_owned());
+                self.look_again(at, member);
+            }
+            "start" => {
+                self.dead.remove(member);
+            }
+            _ => {}
+        }
+    }
+
+    /// A database member answers, or not. One that runs and does not answer may be a primary.
+    fn look(&mut self, at: Offset, health: &MemberHealth) {
+        let may_run = !self.dead.contains(&health.member);
+        if health.component == Component::Postgres && !health.answered && may_run {
+            self.dark.entry(health.member.clone()).or_insert(at);
+        } else {
+            self.look_again(at, &health.member);
+        }
+    }
+
+    /// A member is known again: the time in which it was not is over.
+    fn look_again(&mut self, at: Offset, member: &str) {
+        if let Some(from) = self.dark.remove(member) {
+            let lasted_s = at.since(from).as_secs_f64();
+            let longest = self.unseen.as_ref().map_or(0.0, |unseen| unseen.lasted_s);
+            if lasted_s > longest {
+                let members = vec![member.to_owned()];
+                self.unseen = Some(Overlap {
+                    members,
+                    from,
+                    lasted_s,
+                });
+            }
+        }
+    }
+
+    /// The longest time in which a database member that the engine did not report dead could not be seen, up to `end`
+    /// where it is not over.
+    pub(crate) fn longest_unseen(&self, end: Offset) -> Option<Overlap> {
+        let mut all = self.clone();
+        for member in self.dark.keys() {
+            all.look_again(end, member);
+        }
+        all.unseen
     }
 
     fn keep(&mut self, members: Vec<String>, from: Offset, until: Offset) {

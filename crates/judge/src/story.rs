@@ -193,6 +193,7 @@ impl<'a> Story<'a> {
             // Taken by the clocks.
             Event::Clock(_) | Event::Stalled { .. } => {}
             Event::Engine { member, action } => {
+                self.primaries.hear(at, member, action);
                 for chapter in &mut self.episodes {
                     chapter.hear(at, member, action);
                 }

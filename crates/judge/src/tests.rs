@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod measured;
+mod unmet;
 
 /// The findings of that verdict, by title.
 fn titles(judgement: &Judgement, verdict: Verdict) -> Vec<&str> {

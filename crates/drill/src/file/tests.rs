@@ -374,3 +374,46 @@ fn one_by_one_is_an_episode_for_each_member() {
     let error = parse("x.toml", &twice, members).unwrap_err().to_string();
     assert!(error.contains("a second episode is named"), "{error}");
 }
+
+#[test]
+fn a_load_that_ends_before_the_last_fault_is_over_is_refused() {
+    // 100 users for 60 s, a kill of 20 s after 58 s.
+    let text = GOOD.replace("speed = 288.0", "speed = 2880.0");
+    let text = text.replace("warm_up = \"10s\"", "warm_up = \"58s\"");
+    let error = parse("x.toml", &text, members).unwrap_err().to_string();
+    assert!(
+        error.starts_with("x.toml:25: the load ends after 60s"),
+        "{error}"
+    );
+    assert!(error.contains("traffic.span"), "{error}");
+}
+
+#[test]
+fn holds_and_paces_that_nobody_means_are_refused() {
+    check("hold = \"12s\"", "hold = \"0s\"", "x.toml:25: hold is zero");
+    check("hold = \"12s\"", "hold = \"200years\"", "up to 24h");
+    check(
+        "settle = \"3s\"",
+        "settle = \"25h\"",
+        "settle is longer than 24h",
+    );
+}
+
+#[test]
+fn control_characters_are_refused() {
+    check(
+        "Kill one server.",
+        "Kill\\u001b[2J.",
+        "x.toml:3: about has the control character",
+    );
+    check(
+        "name = \"first\"",
+        "name = \"fi\\nrst\"",
+        "x.toml:2: name has",
+    );
+    check(
+        "One server less",
+        "One\\u0007server less",
+        "x.toml:4: lesson has",
+    );
+}

@@ -28,7 +28,9 @@ pub(super) fn finding(story: &Story) -> Option<Finding> {
         .flatten()
         .map(|overlap| overlap.lasted_s)
         .fold(0.0, f64::max);
-    let text = match story.primaries.were_seen() {
+    let unseen = story.primaries.longest_unseen(story.load_end());
+    let unseen = unseen.filter(|unseen| unseen.lasted_s > LOOKS_S);
+    let mut text = match story.primaries.were_seen() {
         false => "no primary was seen".into(),
         // Recordings of builds that did not look at the logs.
         true if !story.writers.were_seen() => words("primaries", &said),
@@ -38,10 +40,15 @@ pub(super) fn finding(story: &Story) -> Option<Finding> {
             words("writers", &wrote)
         ),
     };
+    if let Some(unseen) = &unseen {
+        let (member, lasted_s) = (unseen.members.join(" and "), unseen.lasted_s);
+        text += &format!("; {member} did not answer for {lasted_s:.1} s and was not reported dead");
+    }
+    let seen = story.primaries.were_seen() && story.observer_lost.is_empty() && unseen.is_none();
     Some(Finding {
         clause: Clause::SplitBrain,
         title: "split brain".into(),
-        verdict: match story.primaries.were_seen() && story.observer_lost.is_empty() {
+        verdict: match seen {
             _ if together_s > LOOKS_S => Verdict::Broken,
             true => Verdict::Held,
             false => Verdict::Unproven,

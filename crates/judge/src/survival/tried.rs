@@ -122,7 +122,9 @@ pub fn tried(drill: &Drill, judgement: &Judgement) -> Vec<Tried> {
 fn is_cut_off(row: &EpisodeFigures, is_last: bool, judgement: &Judgement) -> bool {
     let watched_until_s = judgement.load.seconds - AFTERMATH.as_secs_f64();
     match row.state {
-        EpisodeState::Complete => row.end_s.is_none_or(|end_s| end_s > watched_until_s),
+        EpisodeState::Complete | EpisodeState::NotMet => {
+            row.end_s.is_none_or(|end_s| end_s > watched_until_s)
+        }
         // A blow that was refused is a fact worth keeping; one that was never due is none.
         _ if row.begin_s.is_none() => true,
         _ => is_last && judgement.findings.iter().any(evidence::is_cut_short),
