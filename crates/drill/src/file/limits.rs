@@ -10,7 +10,9 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Why a text can't be shown: a control character could rewrite what a terminal shows.
 pub(super) fn of_text(text: &str) -> Option<String> {
-    let control = text.chars().find(|c| c.is_control())?;
+    let control = text
+        .chars()
+        .find(|c| c.is_control() && !matches!(c, '\n' | '\t'))?;
     Some(format!("has the control character {control:?}"))
 }
 
@@ -25,11 +27,11 @@ pub(super) fn of_pace(pace: &Pace) -> Option<String> {
     Some(format!("{name} is longer than 24h; allowed are 0s to 24h"))
 }
 
-/// Why a fault can't be held for so long. A restart takes its own time, and needs no hold.
+/// Why a fault can't be held for so long. An orderly stop and a restart take their own time, and need no hold.
 pub(super) fn of_hold(hold: Duration, fault: &Fault) -> Option<String> {
     let own_time = matches!(
         fault,
-        Fault::Restart {} | Fault::Recreate {} | Fault::RollingRestart(_)
+        Fault::Restart {} | Fault::Recreate {} | Fault::RollingRestart(_) | Fault::Stop { .. }
     );
     if hold.is_zero() && !own_time {
         return Some("hold is zero; allowed are times above 0s, up to 24h".into());
