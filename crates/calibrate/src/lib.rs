@@ -8,6 +8,7 @@
 mod alerts;
 mod attempts;
 mod bench;
+mod coverage;
 mod error;
 mod live;
 mod losses;
@@ -104,6 +105,8 @@ pub async fn self_test(scale: Scale, say: impl Fn(String)) -> Result<Table, Cali
         "leaving out alerts for {shape:?}, and waiting for them"
     ));
     table.append(patiently(&say, async || alerts::measure(shape).await).await?);
+    say("simulating windows for each bound".into());
+    table.append(coverage::measure());
     say("taking a line out of a record, and setting a clock".into());
     table.append(patiently(&say, async || record::measure().await).await?);
     Ok(table)

@@ -10,6 +10,8 @@ const DELAYS_IN_A_REQUEST: f64 = 3.0;
 
 /// Milliseconds.
 pub(crate) const MS: &str = "ms";
+/// Percent.
+pub(crate) const PERCENT: &str = "%";
 /// How many.
 pub(crate) const COUNT: &str = "n";
 
@@ -18,7 +20,7 @@ pub(crate) const COUNT: &str = "n";
 pub struct Row {
     /// What it is.
     pub what: String,
-    /// Unit of the numbers: [`MS`] or [`COUNT`].
+    /// Unit of the numbers: [`MS`], [`PERCENT`] or [`COUNT`].
     pub unit: &'static str,
     /// What the target did, by its own clock and its own count.
     pub known: f64,

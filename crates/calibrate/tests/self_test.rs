@@ -9,7 +9,7 @@ async fn what_is_known_is_measured() {
     let table = self_test(Scale::SHORT, |step| println!("{step}")).await;
     let table = table.unwrap();
     println!("{table}");
-    assert_eq!(table.rows.len(), 19);
+    assert_eq!(table.rows.len(), 24);
     assert_ne!(table.verdict(), Verdict::Broken, "\n{table}");
     for row in &table.rows {
         let is_told = row.verdict == Verdict::Held || !row.why.is_empty();
