@@ -21,7 +21,7 @@ seed     = 1
 baseline_users = 50
 peak_users     = 100
 span           = "48h"
-speed          = 2880.0
+speed          = 2400.0   # 72 s: the load outlasts the fault
 
 [pace]
 warm_up        = "2s"

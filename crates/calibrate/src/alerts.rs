@@ -14,8 +14,8 @@ use crate::target::Target;
 /// Most users that fit into the usual limit of descriptors, two each.
 const USERS: u32 = 400;
 const MONITORS_PERCENT: u32 = 70;
-/// Monitors post often enough for some ten alerts a second.
-const EVERY: Duration = Duration::from_millis(250);
+/// Monitors post often enough for one or two alerts a second, each of which several clinicians follow.
+const EVERY: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Every so many alerts are left out.
 const LEFT_OUT_EVERY: u64 = 4;

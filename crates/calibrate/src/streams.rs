@@ -15,18 +15,21 @@ use crate::target::Target;
 
 const FOLLOWERS: u32 = 100;
 /// Every stream is open after one period, and none is pinged within the silence for longer than its patience.
-const EVERY: Duration = Duration::from_secs(4);
-const PATIENCE: Duration = Duration::from_millis(3900);
+const EVERY: Duration = Duration::from_millis(3500);
+const PATIENCE: Duration = Duration::from_millis(3450);
 /// Longer than the time after which a message is overdue, and shorter than a follower's patience.
-const SILENT: Duration = Duration::from_millis(3500);
-/// Enough for every follower to come back: its own wait is 0.2 to 1 s.
-const AFTERWARDS: Duration = Duration::from_millis(1500);
+const SILENT: Duration = Duration::from_millis(3300);
+/// Longest break: what is beyond teaches nothing more.
+const MOST_BROKEN: Duration = Duration::from_secs(2);
+/// The load lasts as long as a client's patience after the fault, or nothing is proven; every follower is back by then.
+const AFTERWARDS: Duration = Duration::from_millis(3600);
 /// The stated error: a frame every 0.1 s at either end, and timers with a grain of 1 ms.
 const ALLOWED_MS: f64 = 220.0;
 
 /// Stands silent, then closes every stream for `broken`, and sets the time without a stream that the judge finds beside what
 /// the target did.
 pub(crate) async fn measure(broken: Duration) -> Result<Table, CalibrateError> {
+    let broken = broken.min(MOST_BROKEN);
     let load = |name, lasts| Load {
         name,
         users: FOLLOWERS,
@@ -79,7 +82,7 @@ pub(crate) async fn measure(broken: Duration) -> Result<Table, CalibrateError> {
         let until = target.listen().await?;
         Ok(Suffered { from, until })
     };
-    let lasts = opening + broken + AFTERWARDS * 2;
+    let lasts = opening + broken + AFTERWARDS;
     let recording = bench.run(&load("break", lasts), address, closing).await?;
     let suffered = recording.told;
     let (judgement, conditions) = recording.judge(Some(suffered))?;

@@ -102,10 +102,12 @@ pub(crate) fn unmet(story: &Story, tally: &Tally, number: usize) -> Option<Strin
         .classes
         .iter()
         .filter(|c| **c != Class::Alert);
-    let requests = &tally.shares[number + 1].requests;
+    let share = &tally.shares[number + 1];
+    // A steady probe asks as a user does.
+    let asked_for = |class: Class| share.requests[index(class)] + share.probed[index(class)] > 0;
     // That nobody asked for a class at all is a doubt of its own.
     let ever = |class: Class| tally.outcomes[index(class)].iter().any(|count| *count > 0);
-    let silent = asked.find(|class| requests[index(**class)] == 0 && ever(**class))?;
+    let silent = asked.find(|class| !asked_for(**class) && ever(**class))?;
     Some(format!("no user asked for {silent} while the fault was on"))
 }
 

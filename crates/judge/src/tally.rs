@@ -94,6 +94,8 @@ pub(crate) fn is_bad(arrival: &Arrival) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Share {
     pub(crate) requests: [u64; CLASSES],
+    /// Requests of steady probes.
+    pub(crate) probed: [u64; CLASSES],
     pub(crate) bad: [u64; CLASSES],
     /// Good ones at the second attempt.
     pub(crate) good_again: [u64; CLASSES],
@@ -196,6 +198,7 @@ impl Tally {
                 ledger.add(arrival);
             }
             let share = self.share_of(arrival, bad);
+            self.shares[share].probed[class] += 1;
             self.queue(arrival, class, bad, share);
             return;
         }
