@@ -1,3 +1,5 @@
+//! What may be claimed takes as many schedules as it says, and quiet time as whole windows.
+
 use super::*;
 use crate::testing::{Run, drill};
 
