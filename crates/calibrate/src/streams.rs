@@ -103,8 +103,8 @@ pub(crate) async fn measure(broken: Duration) -> Result<Table, CalibrateError> {
 
 /// What the judge found: the share of followers without a stream, added up over the time of the episode.
 fn lost_ms(judgement: &Judgement) -> Option<f64> {
-    let tolls = judgement.episodes.first()?.toll.by_class.iter();
-    let live = tolls.filter(|toll| toll.class == Class::Live).next()?;
+    let mut tolls = judgement.episodes.first()?.toll.by_class.iter();
+    let live = tolls.find(|toll| toll.class == Class::Live)?;
     Some(live.bad_second_equivalents * 1000.0)
 }
 

@@ -1,3 +1,5 @@
+//! Steps, suspensions, distances and stalls are told with how much, and a healthy run tells of none.
+
 use proptest::prelude::*;
 use timeline::{Arrivals, StoredReadings};
 
