@@ -47,7 +47,7 @@ sub vcl_recv {
     if (req.url == "/varnish-health") {
         return (synth(200, "health"));
     }
-    # Healthy: serve stale for ten seconds while one fetch runs. Sick, or the first try failed: for an hour.
+    # Healthy: serve stale for ten seconds while one fetch runs. Sick, or the first try failed: for as long as it is kept.
     if (req.restarts == 0) {
         unset req.http.x-second-try;
         set req.http.x-origin = "one";
@@ -96,7 +96,13 @@ sub vcl_backend_response {
     }
     # default_ttl is 0: only an answer whose Cache-Control allows it has a ttl here.
     if (beresp.status < 500 && beresp.ttl > 0s) {
-        set beresp.grace = 1h;
+        # An asset may be an hour old. A ward's page holds vital signs: beyond the staleness bound of 35 s an error is better
+        # than a page that looks new.
+        if (bereq.url ~ "^/static/") {
+            set beresp.grace = 1h;
+        } else {
+            set beresp.grace = 30s;
+        }
     }
 }
 
