@@ -1,6 +1,8 @@
 //! Mutation tests: a healthy run is spoilt in exactly one way, and the judge must find that and nothing else.
 //! A known breach is *broken*; without what it was seen by, or with any doubt about it, nothing is proven.
 
+mod every_clause;
+
 use drill::Class;
 use timeline::{Event, Outcome};
 
