@@ -99,26 +99,21 @@ fn latency(story: &Story, tally: &Tally, number: usize, clause: &LatencyClause) 
     });
     // None, a percentile that falls on a failed request, is worse than any number.
     let value = |held: &Held| held.value_ms.unwrap_or(f64::INFINITY);
+    let rank = |held: &Held| (proof(held), value(held));
     let mut worst: Option<(drill::Class, Held)> = None;
     for (class, held) in held {
-        if worst.is_none_or(|(_, worst)| value(&held) > value(&worst)) {
+        if worst.is_none_or(|(_, worst)| rank(&held) > rank(&worst)) {
             worst = Some((class, held));
         }
     }
     let limit_ms = clause.at_most.as_secs_f64() * 1000.0;
-    let text = match worst {
-        None => "no request".into(),
-        Some((class, held)) => match held.value_ms {
-            Some(value) => format!("{value:.1} ms, worst class {class}"),
-            None => format!("falls on a failed request, class {class}"),
-        },
-    };
+    let text = worst.map(|(class, held)| percentile_in_words(class, &held));
     Finding {
         clause: Clause::Latency,
         title: format!("latency p{percentile}"),
-        verdict: against(worst.map(|(_, held)| held.within)),
+        verdict: worst.map_or(Verdict::Unproven, |(_, held)| proof(&held)),
         measured: Measure {
-            text,
+            text: text.unwrap_or_else(|| "no request".into()),
             number: worst.and_then(|(_, held)| held.value_ms),
             unit: Unit::Milliseconds,
         },
@@ -128,10 +123,43 @@ fn latency(story: &Story, tally: &Tally, number: usize, clause: &LatencyClause) 
             unit: Unit::Milliseconds,
         }),
         why: "Counted from the due time over all requests; one without a good answer is slower than any \
-              limit, so that failing never looks fast."
+              limit, so that failing never looks fast. Held when the upper end of the 95 % interval is within \
+              the limit; requests that are slow together count for fewer."
             .into(),
         evidence: Evidence::default(),
     }
+}
+
+/// A percentile beyond the limit is a breach. One within it proves something with its whole interval only.
+fn proof(held: &Held) -> Verdict {
+    match (held.within, held.proven) {
+        (false, _) => Verdict::Broken,
+        (true, false) => Verdict::Unproven,
+        (true, true) => Verdict::Held,
+    }
+}
+
+fn percentile_in_words(class: drill::Class, held: &Held) -> String {
+    let value = match held.value_ms {
+        Some(value) => format!("{value:.1} ms, worst class {class}"),
+        None => format!("falls on a failed request, class {class}"),
+    };
+    let end = |ms: Option<f64>, beyond: &str| {
+        ms.map_or_else(|| beyond.to_owned(), |ms| format!("{ms:.1} ms"))
+    };
+    let low = end(held.low_ms, "a failed request");
+    let high = end(held.high_ms, "beyond all answers");
+    let (requests, worth) = held.requests;
+    let mut text = format!(
+        "{value}; 95 % interval {low} to {high}, {requests} requests worth {worth} independent ones"
+    );
+    if proof(held) == Verdict::Unproven {
+        text += &match held.needed {
+            Some(needed) => format!("; too few requests: needs about {needed}"),
+            None => "; too close to the limit for any number of requests".to_owned(),
+        };
+    }
+    text
 }
 
 fn monthly(bill: &Bill, limit: f64) -> Finding {

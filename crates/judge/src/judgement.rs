@@ -102,6 +102,29 @@ pub enum Clause {
 }
 
 impl Clause {
+    /// Every clause.
+    pub const ALL: [Self; 19] = [
+        Self::Availability,
+        Self::Claim,
+        Self::FailedRequests,
+        Self::UserUptime,
+        Self::Latency,
+        Self::Recovery,
+        Self::Redundancy,
+        Self::Alerts,
+        Self::RepeatedAlerts,
+        Self::Pages,
+        Self::PageDelivery,
+        Self::SplitBrain,
+        Self::Staleness,
+        Self::AcknowledgedLoss,
+        Self::LostChanges,
+        Self::Duplicates,
+        Self::Bill,
+        Self::Evidence,
+        Self::Visibility,
+    ];
+
     /// The word for reports.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,10 +1,14 @@
 //! Percentiles of latency in bounded memory, in which a failed request never looks fast.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use hdrhistogram::{Counter, Histogram};
 
-use crate::{figures::Percentiles, noise};
+use crate::{
+    figures::Percentiles,
+    noise,
+    samples::{self, Second},
+};
 
 /// Largest latency told apart, an hour: far beyond any user's patience.
 const MOST_US: u64 = 3_600_000_000;
@@ -18,6 +22,8 @@ pub(crate) struct Latencies {
     failed: u64,
     /// The limits that the contract sets, and how many good answers came within each, counted exactly.
     within: Vec<(Duration, u64)>,
+    /// Requests of each second of the run, and for each limit those that were slower or failed.
+    seconds: BTreeMap<usize, (u64, Vec<u64>)>,
 }
 
 /// Microseconds with three significant digits.
@@ -82,6 +88,16 @@ pub(crate) struct Held {
     pub(crate) within: bool,
     /// The percentile in milliseconds; none where it falls on a failed request.
     pub(crate) value_ms: Option<f64>,
+    /// Whether the upper end of the percentile's 95 % interval is within the limit, too.
+    pub(crate) proven: bool,
+    /// Lower end of the interval in milliseconds; none where it falls on a failed request.
+    pub(crate) low_ms: Option<f64>,
+    /// Upper end of the interval in milliseconds; none where it lies beyond every good answer.
+    pub(crate) high_ms: Option<f64>,
+    /// Requests, about, that would prove as much; none where the share of slow ones leaves no room.
+    pub(crate) needed: Option<u64>,
+    /// All requests, and how many independent ones they are worth.
+    pub(crate) requests: (u64, u64),
 }
 
 impl Latencies {
@@ -91,20 +107,33 @@ impl Latencies {
             good: histogram(),
             failed: 0,
             within: limits.map(|limit| (limit, 0)).collect(),
+            seconds: BTreeMap::new(),
         }
     }
 
-    /// A good answer.
-    pub(crate) fn good(&mut self, latency: Duration) {
+    /// A good answer to a request that was due in a second of the run.
+    pub(crate) fn good(&mut self, second: usize, latency: Duration) {
         self.good.saturating_record(micros(latency));
         for (limit, count) in &mut self.within {
             *count += u64::from(latency <= *limit);
         }
+        self.count(second, |limit| latency > limit);
     }
 
-    /// A request without a good answer.
-    pub(crate) fn failed(&mut self) {
+    /// A request without a good answer that was due in a second of the run.
+    pub(crate) fn failed(&mut self, second: usize) {
         self.failed += 1;
+        self.count(second, |_| true);
+    }
+
+    fn count(&mut self, second: usize, is_slow: impl Fn(Duration) -> bool) {
+        let limits = self.within.len();
+        let none = || (0, vec![0; limits]);
+        let (requests, slow) = self.seconds.entry(second).or_insert_with(none);
+        *requests += 1;
+        for (slow, (limit, _)) in slow.iter_mut().zip(&self.within) {
+            *slow += u64::from(is_slow(*limit));
+        }
     }
 
     /// Over all requests.
@@ -145,9 +174,27 @@ impl Latencies {
             true => self.good.lowest_equivalent(value),
             false => self.good.highest_equivalent(value),
         });
+        let seconds = self.seconds.values().map(|(requests, slow)| Second {
+            requests: *requests,
+            slow: slow[clause],
+        });
+        let effect = samples::design_effect(seconds);
+        let worth = ((count as f64 / effect) as u64).max(1);
+        let share = percentile / 100.0;
+        // Ranks among the independent requests, as ranks among all.
+        let of_all = |hits: u64| (hits as f64 * count as f64 / worth as f64) as u64;
+        let slow_allowed = samples::fewer_than_chance(worth, 1.0 - share).map(of_all);
+        let low = samples::fewer_than_chance(worth, share).map_or(0, of_all) + 1;
+        let high = slow_allowed.map(|slow| count - slow);
+        let slow = (count - fast) as f64 / count as f64;
         Some(Held {
             within,
             value_ms: value.map(ms),
+            proven: high.is_some_and(|high| *fast >= high),
+            low_ms: at_rank(&self.good, low.min(rank)).map(ms),
+            high_ms: high.and_then(|high| at_rank(&self.good, high)).map(ms),
+            needed: samples::needed(percentile, slow, effect),
+            requests: (count, worth),
         })
     }
 }
@@ -163,8 +210,9 @@ mod tests {
         let mut latencies = Latencies::new([LIMIT].into_iter());
         good_ms
             .iter()
-            .for_each(|ms| latencies.good(Duration::from_millis(*ms)));
-        (0..failed).for_each(|_| latencies.failed());
+            .enumerate()
+            .for_each(|(second, ms)| latencies.good(second, Duration::from_millis(*ms)));
+        (0..failed).for_each(|n| latencies.failed(good_ms.len() + n));
         latencies
     }
 
@@ -178,7 +226,7 @@ mod tests {
     #[test]
     fn one_nanosecond_beyond_is_beyond() {
         let mut latencies = latencies(&[], 0);
-        latencies.good(LIMIT + Duration::from_nanos(1));
+        latencies.good(0, LIMIT + Duration::from_nanos(1));
         let held = latencies.hold(0, 50.0).unwrap();
         assert!(!held.within);
         assert!(held.value_ms.unwrap() > 100.0);
@@ -194,6 +242,29 @@ mod tests {
         );
         let held = latencies(&[5; 98], 2).hold(0, 99.0).unwrap();
         assert_eq!((held.within, held.value_ms), (false, None));
+    }
+
+    #[test]
+    fn few_fast_requests_prove_no_high_percentile() {
+        let few = latencies(&[5; 367], 0).hold(0, 99.0).unwrap();
+        assert!(few.within && !few.proven);
+        assert_eq!((few.high_ms, few.needed), (None, Some(368)));
+        let enough = latencies(&[5; 368], 0).hold(0, 99.0).unwrap();
+        assert!(enough.proven && enough.high_ms.is_some());
+    }
+
+    #[test]
+    fn slow_requests_of_one_second_prove_less_than_as_many_apart() {
+        let held = |slow_at: fn(usize) -> usize| {
+            let mut all = Latencies::new([LIMIT].into_iter());
+            (0..2000).for_each(|n| all.good(n / 20, Duration::from_millis(5)));
+            (0..10).for_each(|n| all.failed(slow_at(n)));
+            all.hold(0, 99.0).unwrap()
+        };
+        assert!(held(|n| n * 9).proven);
+        let together = held(|_| 50);
+        assert!(together.within && !together.proven, "{together:?}");
+        assert!(together.requests.1 < together.requests.0 / 2);
     }
 
     #[test]
@@ -243,6 +314,7 @@ mod tests {
             let before = latencies(&all, 0).hold(0, f64::from(p)).unwrap();
             let after = latencies(&all, 1).hold(0, f64::from(p)).unwrap();
             prop_assert!(before.within || !after.within);
+            prop_assert!(before.within || !before.proven);
         }
     }
 }

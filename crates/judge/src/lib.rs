@@ -37,6 +37,7 @@ mod outage;
 mod pages;
 mod pressure;
 mod primaries;
+mod samples;
 mod schedule;
 mod series;
 mod sighted;

@@ -24,8 +24,8 @@ pub(crate) struct Primaries {
     last: Offset,
     /// Members that do not answer and may run, each since when.
     dark: BTreeMap<String, Offset>,
-    /// Members that the engine has reported dead: they are no primary.
-    dead: BTreeSet<String>,
+    /// Members that the engine has reported dead or frozen: they take no writes.
+    idle: BTreeSet<String>,
     /// The longest time in which a member could not be seen.
     unseen: Option<Overlap>,
 }
@@ -55,12 +55,13 @@ impl Primaries {
     /// The engine reports what became of a container.
     pub(crate) fn hear(&mut self, at: Offset, member: &str, action: &str) {
         match action {
-            "die" | "stop" | "kill" => {
-                self.dead.insert(member.to_owned());
+            // A signal alone ("kill") is no death. A frozen member runs nothing, so it writes nothing either.
+            "die" | "stop" | "pause" => {
+                self.idle.insert(member.to_owned());
                 self.look_again(at, member);
             }
-            "start" => {
-                self.dead.remove(member);
+            "start" | "unpause" => {
+                self.idle.remove(member);
             }
             _ => {}
         }
@@ -68,7 +69,7 @@ impl Primaries {
 
     /// A database member answers, or not. One that runs and does not answer may be a primary.
     fn look(&mut self, at: Offset, health: &MemberHealth) {
-        let may_run = !self.dead.contains(&health.member);
+        let may_run = !self.idle.contains(&health.member);
         if health.component == Component::Postgres && !health.answered && may_run {
             self.dark.entry(health.member.clone()).or_insert(at);
         } else {

@@ -220,10 +220,10 @@ impl Tally {
         match arrival.latency() {
             _ if arrival.outcome == Outcome::Unobserved => {}
             Some(latency) if !bad => {
-                self.latencies[class].good(latency);
+                self.latencies[class].good(second, latency);
                 self.answered.add(arrival.class, arrival.due, latency);
             }
-            _ => self.latencies[class].failed(),
+            _ => self.latencies[class].failed(second),
         }
         // An alert is nobody's request: the generator can't be late with it.
         let asked_for = arrival.class != Class::Alert;

@@ -31,7 +31,7 @@ recover_within = "10s"
 
 [contract]
 availability_percent = 99.99
-latency = [{ percentile = 95.0, at_most = "100ms" }, { percentile = 99.0, at_most = "100ms" }]
+latency = [{ percentile = 70.0, at_most = "100ms" }, { percentile = 95.0, at_most = "100ms" }]
 monthly_usd = 600.0
 
 [[episode]]

@@ -27,6 +27,8 @@ impl Ledgered {
         let mut run = Run::healthy();
         let header = run.header();
         header.zero_unix_ns = 1_700_000_000_000_000_000;
+        // What is on the grid is too little for a high percentile.
+        header.drill.contract.latency.truncate(1);
         header.drill.contract.lost_readings = Some(0);
         header.drill.contract.duplicate_readings = Some(0);
         header.drill.contract.lost_pages = Some(0);

@@ -107,4 +107,22 @@ fn a_primary_that_nobody_can_see_is_not_ruled_out() {
     let (member, action) = ("postgres-3".to_owned(), "die".to_owned());
     run.push(44.9, Event::Engine { member, action });
     assert_eq!(verdict(&run, Clause::SplitBrain), Verdict::Held);
+    // A frozen member takes no writes; a signal alone proves nothing, and one that was woken may run.
+    let told = |words: &[(f64, &str)]| {
+        let mut run = Run {
+            entries: run.entries.clone(),
+            arrivals: run.arrivals.clone(),
+            footer: true,
+        }
+        .without(|event| matches!(event, Event::Engine { .. }));
+        for (load_s, action) in words {
+            let (member, action) = ("postgres-3".to_owned(), (*action).to_owned());
+            run.push(*load_s, Event::Engine { member, action });
+        }
+        verdict(&run, Clause::SplitBrain)
+    };
+    assert_eq!(told(&[(44.9, "pause"), (50.1, "unpause")]), Verdict::Held);
+    assert_eq!(told(&[(44.9, "kill")]), Verdict::Unproven);
+    let woken = told(&[(44.8, "pause"), (44.9, "unpause")]);
+    assert_eq!(woken, Verdict::Unproven);
 }
