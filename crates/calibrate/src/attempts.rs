@@ -40,7 +40,7 @@ pub(crate) async fn measure(lasts: Duration) -> Result<Table, CalibrateError> {
     let late = recording.arrivals.iter();
     let mut late = late.filter(|arrival| arrival.outcome == Outcome::TimedOut);
     if late.next().is_some() && conditions.doubts.is_empty() {
-        // Whoever gives up turns to the other address, and may meet the closed one again.
+        // A client that gives up turns to the other address, and may meet the closed one again.
         conditions.doubts = "some answers came too late".into();
     }
     // Clients begin with the address that their number chooses, and stay with the one that served.

@@ -1,7 +1,7 @@
-//! Files of a run that may be believed: whoever can put a link in their place, or files of their own, decides what is healed.
+//! Which files of a run are trusted. A user who can replace one by a link or by a file of their own decides what is healed.
 //!
-//! A path is looked at and then opened, so somebody with the right to write into the folder could change it in between.
-//! That somebody is the user whom the folder belongs to, or the look has refused the folder already.
+//! A path is checked and then opened, so a user who can write into the folder could change it in between. Only the folder's
+//! owner can: the check refuses a folder that another user owns.
 
 use std::{
     fs::{self, File},

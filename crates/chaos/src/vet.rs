@@ -1,5 +1,5 @@
-//! Whether an undo may be done at all: an undo file is only text on disk, and whoever can write one would otherwise act on
-//! any container of the machine.
+//! Whether an undo may be done at all. An undo file is only text on disk: without this check, a user who can write one could
+//! act on any container of the machine.
 
 use engine::{EngineError, HelperSpec, Owner, Thing};
 

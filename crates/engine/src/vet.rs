@@ -25,7 +25,7 @@ const OWN_IPC: [&str; 4] = ["", "private", "shareable", "none"];
 
 impl Recipe {
     /// Compares what a recipe asks for with what a member of this project may have. Returns the networks and volumes that it
-    /// uses: whoever makes it must ask whose they are.
+    /// uses: the caller checks their owner before it makes the container.
     ///
     /// # Errors
     /// Says what it asks for that no member of this project has.

@@ -95,7 +95,7 @@ async fn interrupt(interrupted: CancellationToken) {
     }
 }
 
-/// Whether whoever started this process wants it to outlive its terminal: `nohup` sets SIGHUP, signal 1, to be ignored.
+/// Whether this process was started to outlive its terminal: `nohup` sets SIGHUP, signal 1, to be ignored.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

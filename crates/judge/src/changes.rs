@@ -33,7 +33,7 @@ pub struct ChangeFigures {
     pub patients: u64,
     /// Changes that were sent, acknowledged or not.
     pub attempted: u64,
-    /// Changes that whoever made them was told are kept.
+    /// Changes that were acknowledged to the client that made them.
     pub acknowledged: u64,
     /// Changes in the recording that no user makes by the drill's seed: what they said is not known.
     pub unexplained: u64,

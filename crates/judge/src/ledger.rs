@@ -186,7 +186,7 @@ impl Acknowledged {
             return;
         }
         let (acknowledged, dated) = (monitor.acknowledged.has(slot), monitor.phase_ns.is_some());
-        // Given up by the monitor and stored all the same: nobody promised to keep it, and whoever reads it believes it.
+        // The monitor gave it up and it is stored all the same. No promise was made to keep it, but readers believe it.
         figures.unacknowledged += u64::from(!acknowledged);
         figures.compared = figures.compared.map(|compared| compared + 1);
         if !self.is_as_posted(found, user, slot, dated) {

@@ -50,7 +50,7 @@ impl RunFolder {
             .into_iter()
             .flatten()
             .flatten()
-            // A link counts, be it the folder or the lock: whoever heals must see it, and refuse it.
+            // A link counts, be it the folder or the lock: `heal` must see it, and refuse it.
             .filter(|entry| fs::symlink_metadata(entry.path().join(LOCK)).is_ok())
             .filter_map(|entry| {
                 let known = entry.metadata().ok();

@@ -254,7 +254,7 @@ fn watch_list(raised: &Raised) -> WatchList {
         vip: raised.vip("edge").to_string(),
         password: raised.password.reveal().to_owned(),
         every: LOOK_EVERY,
-        // Whoever watches says from when.
+        // The caller that starts the watch sets the clock's zero.
         zero_unix_ns: 0,
     }
 }

@@ -1,4 +1,4 @@
-//! The controller watches itself: whoever stands still applies, times and records nothing meanwhile.
+//! The controller watches itself: while it stands still, it applies, times and records nothing.
 
 use std::time::Duration;
 

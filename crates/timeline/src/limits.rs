@@ -29,7 +29,7 @@ impl StoredThresholds {
         self.version == UNCHANGED
     }
 
-    /// When the record was made at the latest, since the Unix epoch: a version is never behind the clock of whoever made it.
+    /// When the record was made at the latest, since the Unix epoch: a version is never behind the clock of the service that made it.
     pub fn made_by(&self) -> Duration {
         Duration::from_micros(self.version.try_into().unwrap_or_default())
     }

@@ -16,7 +16,7 @@ use crate::{
 use super::count;
 
 /// Why a loss is worse than an error.
-const WHY_LOST: &str = "Whoever was told that a reading is kept does not send it again, and whoever reads one believes it. \
+const WHY_LOST: &str = "A monitor does not send an acknowledged reading again, and a reader believes what is shown. \
                         Compared with the database after everything had healed and the queues were drained.";
 const WHY_DUPLICATED: &str = "A client repeats what was not answered; the platform has to notice. A reading's id is the table's \
                               primary key, so the database itself refuses a second row: what can happen twice is a page, \

@@ -1,4 +1,4 @@
-//! What the trials showed that do not count: whoever reads the matrix must see that they were not left out for it.
+//! What the excluded trials showed, so that a reader of the matrix sees that their outcome is not why they were excluded.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

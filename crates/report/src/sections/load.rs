@@ -126,7 +126,7 @@ fn machine(machine: &MachineFigures) -> String {
     text
 }
 
-/// When what was written was late, whoever wrote it.
+/// When every write to a disk was late.
 fn disk_stalls(stalls: &[DiskStallFigures]) -> String {
     let lasted = |one: &&DiskStallFigures, other: &&DiskStallFigures| {
         one.lasted_s.total_cmp(&other.lasted_s)
@@ -135,8 +135,8 @@ fn disk_stalls(stalls: &[DiskStallFigures]) -> String {
         return String::new();
     };
     format!(
-        " A disk stood still for a fifth of a second or longer {}, at worst {} for {:.1} s (from {:.0} s on, {}): what was written \
-         then waited for it, whoever wrote it.",
+        " A disk stood still for a fifth of a second or longer {}, at worst {} for {:.1} s (from {:.0} s on, {}): every write of every member \
+         waited for it.",
         times(stalls.len()),
         longest.disk,
         longest.lasted_s,
